@@ -1,0 +1,45 @@
+//! A customer's message goes to every channel that has a subscriber.
+
+use crate::{
+    Channel, Entry, Memory, Message, Reason,
+    apply::{Step, Stop, Verdict},
+};
+
+pub(crate) fn message<M: Memory>(step: &mut Step<'_, M>, message: &Message) -> Result<Verdict, M::Error> {
+    let mut channels = 0_usize;
+    let mut taken = 0_usize;
+    for channel in step.number.live_channels() {
+        channels += 1;
+        taken += usize::from(deliver(step, channel, message)?);
+    }
+    Ok(match (channels, taken) {
+        (0, _) => Err(Stop::Rejected(Reason::Disconnected)),
+        (_, 0) => Err(Stop::Duplicate),
+        _ => Ok(()),
+    })
+}
+
+/// Each conversation decides by itself whether the message is new to it.
+fn deliver<M: Memory>(step: &mut Step<'_, M>, channel: Channel, message: &Message) -> Result<bool, M::Error> {
+    let id = channel.id(step.name, step.number);
+    let known_as = step.known_as;
+    let conversation = step.conversation(&id, &message.customer)?;
+    if conversation.messages.contains(known_as) {
+        return Ok(false);
+    }
+    conversation.messages.remember(known_as);
+    step.open(channel, &id, &message.customer)?;
+    let entry = Entry {
+        customer: message.customer.clone(),
+        seq: 0,
+        author: None,
+        content: message.content.clone(),
+        message_id: message.message_id.clone(),
+        in_reply_to: message.in_reply_to.clone(),
+        sent_at_ms: message.sent_at_ms,
+        offset: step.at.offset,
+        at_ms: step.at.time_ms,
+    };
+    step.append(channel, &id, entry)?;
+    Ok(true)
+}

@@ -1,0 +1,52 @@
+//! An agent takes a conversation in hand, or lets it go. Nobody is ever blocked.
+
+use crate::{
+    Held, Memory, Pickup, Reason, WarningKind,
+    apply::{Step, Stop, Verdict},
+    rules::warning::Warning,
+};
+
+pub(crate) fn pickup<M: Memory>(step: &mut Step<'_, M>, pickup: &Pickup) -> Result<Verdict, M::Error> {
+    let Some((service, channel)) = step.number.channel_of(&pickup.service) else {
+        return Ok(Err(Stop::Rejected(Reason::NotSubscribed)));
+    };
+    let id = channel.id(step.name, step.number);
+    let (known_as, now_ms) = (step.known_as, step.at.time_ms);
+    let (customer, agent) = (&pickup.customer, &pickup.agent);
+
+    let conversation = step.conversation(&id, customer)?;
+    if conversation.others.contains(known_as) {
+        return Ok(Err(Stop::Duplicate));
+    }
+    let live = conversation.live(now_ms).cloned();
+    let own = live.as_ref().filter(|held| held.is_by(service, agent));
+    if !pickup.release || conversation.opened {
+        conversation.others.remember(known_as);
+    }
+    if pickup.release {
+        if own.is_none() {
+            return Ok(Err(Stop::Rejected(Reason::NotHolder)));
+        }
+        conversation.held = None;
+        step.publish_conversation(channel, &id, customer)?;
+        return Ok(Ok(()));
+    }
+
+    step.open(channel, &id, customer)?;
+    let mut taken = Held::from(now_ms, service, agent, pickup.hold_for_s);
+    match &live {
+        Some(own) if own.is_by(service, agent) => taken.since_ms = own.since_ms,
+        Some(other) => {
+            let kind = if pickup.take_over { WarningKind::TakenOver } else { WarningKind::AlreadyPickedUp };
+            let warning = Warning { kind, by: (service, agent), holder: Some(other), seq: 0, latest_seq: 0 };
+            step.warn(&id, customer, &warning)?;
+            if !pickup.take_over {
+                return Ok(Ok(()));
+            }
+        }
+        None => {}
+    }
+    step.conversation(&id, customer)?.held = Some(taken);
+    step.publish_conversation(channel, &id, customer)?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,71 @@
+//! The last ids of one kind and scope (contract: Idempotency).
+
+use crate::IdHash;
+
+/// How many ids are remembered.
+pub const WINDOW_IDS: usize = 256;
+
+/// The last [`WINDOW_IDS`] ids, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Window {
+    ids: Vec<u128>,
+    /// Where the oldest is, once the window is full.
+    oldest: usize,
+}
+
+impl Window {
+    /// Whether the id is among the last ones.
+    pub fn contains(&self, id: IdHash) -> bool {
+        self.ids.contains(&id.0)
+    }
+
+    /// Adds an id; the oldest of a full window is forgotten.
+    pub fn remember(&mut self, id: IdHash) {
+        if self.ids.len() < WINDOW_IDS {
+            self.ids.push(id.0);
+        } else if let Some(slot) = self.ids.get_mut(self.oldest) {
+            *slot = id.0;
+            self.oldest = (self.oldest + 1) % WINDOW_IDS;
+        }
+    }
+
+    /// The ids, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = IdHash> + '_ {
+        let (young, old) = self.ids.split_at(self.oldest.min(self.ids.len()));
+        old.iter().chain(young).map(|id| IdHash(*id))
+    }
+
+    /// How many ids are held.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether none is held.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}
+
+impl FromIterator<IdHash> for Window {
+    fn from_iter<I: IntoIterator<Item = IdHash>>(ids: I) -> Self {
+        let mut window = Self::default();
+        ids.into_iter().for_each(|id| window.remember(id));
+        window
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgets_the_oldest() {
+        let mut window: Window = (0..256).map(IdHash).collect();
+        assert!(window.contains(IdHash(0)));
+        window.remember(IdHash(256));
+        assert!(!window.contains(IdHash(0)));
+        assert!(window.contains(IdHash(1)) && window.contains(IdHash(256)));
+        assert_eq!(window.iter().next(), Some(IdHash(1)));
+        assert_eq!(window.iter().collect::<Window>().iter().collect::<Vec<_>>(), window.iter().collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,139 @@
+//! Reads partitions of one topic onwards, and waits for more: by the bell for what this process appends, by looking
+//! at SQLite's data version for what others do.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, params};
+
+use super::{
+    home::Home,
+    layout::{Slot, offset_of},
+    schema,
+    writer::decode_headers,
+};
+use crate::{LogError, Offset, Partition, Record, Records};
+
+/// The most records of one batch.
+const BATCH_RECORDS_MAX: usize = 4_096;
+/// The most bytes of keys and values of one batch (one larger record comes alone).
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Between two looks for other processes' records: at first, and after a while of silence.
+const POLL_MIN: Duration = Duration::from_millis(1);
+const POLL_MAX: Duration = Duration::from_millis(10);
+
+/// Where a reader is.
+pub(super) struct Cursor {
+    home: Arc<Home>,
+    topic: i64,
+    at: BTreeMap<Partition, Offset>,
+    /// The partition whose turn it is, so that a long one does not hold up the others.
+    turn: Partition,
+    /// The data version at which everything had been read; nothing new can be there before it changes.
+    exhausted: Option<i64>,
+    poll: Duration,
+}
+
+impl Cursor {
+    /// Reads no partition yet.
+    pub(super) fn new(home: Arc<Home>, topic: i64) -> Self {
+        Self { home, topic, at: BTreeMap::new(), turn: 0, exhausted: None, poll: POLL_MIN }
+    }
+
+    /// Reads `partition` from `offset` on.
+    pub(super) fn start(&mut self, partition: Partition, offset: Offset) {
+        self.at.insert(partition, offset);
+        self.look_again();
+    }
+
+    /// Reads `partition` no more.
+    pub(super) fn stop(&mut self, partition: Partition) {
+        self.at.remove(&partition);
+    }
+
+    /// The connection itself wrote, which its data version does not show.
+    pub(super) fn look_again(&mut self) {
+        self.exhausted = None;
+    }
+
+    /// Everything of `partition` below this has been delivered.
+    pub(super) fn position(&self, partition: Partition) -> Offset {
+        self.at.get(&partition).copied().unwrap_or_default()
+    }
+
+    /// Waits up to `wait` for records; whether some came. `into` is cleared first.
+    pub(super) fn next(&mut self, conn: &Connection, into: &mut Records, wait: Duration) -> Result<bool, LogError> {
+        into.clear();
+        let begun = Instant::now();
+        loop {
+            let heard = self.home.bell.count();
+            let came = self.look(conn, into);
+            if self.home.named(came)? {
+                self.poll = POLL_MIN;
+                return Ok(true);
+            }
+            let left = wait.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            if !self.home.bell.wait(heard, left.min(self.poll)) {
+                self.poll = (self.poll * 2).min(POLL_MAX);
+            }
+        }
+    }
+
+    fn look(&mut self, conn: &Connection, into: &mut Records) -> rusqlite::Result<bool> {
+        let version = conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.exhausted == Some(version) {
+            return Ok(false);
+        }
+        let bounds = schema::bounds(conn, self.topic)?;
+        let turn = bounds.iter().position(|b| b.partition >= self.turn).unwrap_or_default();
+        let (before, from) = bounds.split_at(turn);
+        for bounds in from.iter().chain(before) {
+            let Some(at) = self.at.get_mut(&bounds.partition) else { continue };
+            if *at < bounds.end {
+                let full;
+                (*at, full) = fetch(conn, Slot::new(self.topic, bounds.partition), *at..bounds.end, into)?;
+                if full {
+                    self.turn = bounds.partition + 1;
+                    return Ok(true);
+                }
+            }
+        }
+        self.exhausted = Some(version);
+        Ok(!into.is_empty())
+    }
+}
+
+/// Adds the records of a range; says which offset to go on from, and whether the batch is full. Where records were
+/// removed there are gaps. The end was read before the records were, so that all below it are seen.
+fn fetch(
+    conn: &Connection,
+    slot: Slot,
+    range: std::ops::Range<Offset>,
+    into: &mut Records,
+) -> rusqlite::Result<(Offset, bool)> {
+    let sql = "SELECT id, at_ms, key, value, headers FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params![slot.record(range.start), slot.record(range.end)])?;
+    while let Some(row) = rows.next()? {
+        let offset = offset_of(row.get(0)?);
+        let key = row.get_ref(2)?.as_blob_or_null()?;
+        let value = row.get_ref(3)?.as_blob()?;
+        let bytes = into.bytes() + key.map_or(0, <[u8]>::len) + value.len();
+        if into.len() >= BATCH_RECORDS_MAX || (bytes > BATCH_BYTES_MAX && !into.is_empty()) {
+            return Ok((offset, true));
+        }
+        let headers = match row.get_ref(4)?.as_blob_or_null()? {
+            None => Vec::new(),
+            Some(bytes) => decode_headers(bytes).ok_or(rusqlite::Error::InvalidQuery)?,
+        };
+        let partition = slot.partition();
+        into.push(Record { partition, offset, at_ms: row.get(1)?, key, value: Some(value), headers: &headers });
+    }
+    Ok((range.end, false))
+}

@@ -1,0 +1,146 @@
+//! librdkafka's configuration for each kind of client: our defaults, the user's properties over them, and over those
+//! what correctness rests on and nobody may change.
+
+use std::collections::BTreeMap;
+
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+
+use crate::LogError;
+
+/// The time-out of a group session and of a transaction; a crashed member holds its successor up for this long.
+/// Transactional calls get somewhat more, so that the broker's verdict comes first.
+pub(super) const SESSION_MS: &str = "10000";
+
+/// Properties that the user may not set, because what this crate promises rests on them.
+const RESERVED: &[&str] = &[
+    "acks",
+    "auto.offset.reset",
+    "bootstrap.servers",
+    "delivery.report.only.error",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "enable.partition.eof",
+    "group.id",
+    "group.instance.id",
+    "group.protocol",
+    "isolation.level",
+    "metadata.broker.list",
+    "partition.assignment.strategy",
+    "partitioner",
+    "request.required.acks",
+    "transactional.id",
+];
+
+const COMMON: &[(&str, &str)] = &[
+    ("client.id", "partyline"),
+    // A restarted broker is back in seconds; the default backs off to ten of them.
+    ("reconnect.backoff.max.ms", "1000"),
+    ("log.connection.close", "false"),
+];
+
+/// What every consumer reads with. At most 32 MB lie fetched ahead.
+const FETCHING: &[(&str, &str)] = &[
+    ("queued.min.messages", "200000"),
+    ("queued.max.messages.kbytes", "32768"),
+    ("fetch.message.max.bytes", "8388608"),
+    ("fetch.max.bytes", "16777216"),
+    // The default of a second stalls a reader whose queue was full for a moment.
+    ("fetch.queue.backoff.ms", "5"),
+    // A broker's answer that waits for records holds up what is asked after it: a start, another partition.
+    ("fetch.wait.max.ms", "100"),
+];
+
+const CONSUMING: &[(&str, &str)] = &[
+    ("isolation.level", "read_committed"),
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "error"),
+    // The only way to learn that transactions' markers at the end have been passed.
+    ("enable.partition.eof", "true"),
+];
+
+/// What every producer writes with. `queue.buffering` bounds what is under way, in records and KB.
+const SENDING: &[(&str, &str)] = &[
+    ("queue.buffering.max.messages", "200000"),
+    ("queue.buffering.max.kbytes", "65536"),
+    ("batch.num.messages", "100000"),
+    ("batch.size", "1000000"),
+    ("compression.type", "lz4"),
+    // A topic that does not exist is reported within the transaction's time-out.
+    ("topic.metadata.propagation.max.ms", "5000"),
+];
+
+const PRODUCING: &[(&str, &str)] = &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
+
+/// Where the brokers are and what the user set.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) bootstrap: String,
+    pub(super) properties: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Refuses properties that are ours to set.
+    pub(super) fn check(&self) -> Result<(), LogError> {
+        let taken: Vec<&str> = RESERVED.iter().copied().filter(|name| self.properties.contains_key(*name)).collect();
+        if taken.is_empty() {
+            return Ok(());
+        }
+        Err(LogError::Refused(format!("set by partyline itself and not to be changed: {}", taken.join(", "))))
+    }
+
+    /// A consumer that reads given partitions, or asks questions, as `group` but without joining it.
+    pub(super) fn reader(&self, group: &str) -> ClientConfig {
+        self.build(&[FETCHING], &[CONSUMING, &[("group.id", group)]])
+    }
+
+    /// A static member of the group.
+    pub(super) fn member(&self, group: &str, member: &str) -> ClientConfig {
+        let membership = [
+            ("group.id", group),
+            ("group.instance.id", member),
+            ("group.protocol", "classic"),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+        ];
+        self.build(&[FETCHING, &[("session.timeout.ms", SESSION_MS)]], &[CONSUMING, &membership])
+    }
+
+    /// The member's transactional producer.
+    pub(super) fn transactional(&self, group: &str, member: &str) -> ClientConfig {
+        let id = format!("{group}.{member}");
+        self.build(
+            // The commit waits for every row anyway, so lingering would only add to it.
+            &[SENDING, &[("transaction.timeout.ms", SESSION_MS), ("linger.ms", "0")]],
+            // An event for each row would cost more than sending it.
+            &[PRODUCING, &[("transactional.id", &id), ("delivery.report.only.error", "true")]],
+        )
+    }
+
+    /// A producer of single records.
+    pub(super) fn publisher(&self) -> ClientConfig {
+        self.build(&[SENDING, &[("linger.ms", "5"), ("delivery.timeout.ms", "30000")]], &[PRODUCING])
+    }
+
+    /// A client for administration.
+    pub(super) fn admin(&self) -> ClientConfig {
+        self.build(&[], &[])
+    }
+
+    fn build(&self, defaults: &[&[(&str, &str)]], fixed: &[&[(&str, &str)]]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        for (name, value) in COMMON.iter().chain(defaults.iter().copied().flatten()) {
+            config.set(*name, *value);
+        }
+        for (name, value) in &self.properties {
+            config.set(name, value);
+        }
+        for (name, value) in fixed.iter().copied().flatten() {
+            config.set(*name, *value);
+        }
+        config.set("bootstrap.servers", &self.bootstrap);
+        let talkative = self.properties.contains_key("debug");
+        config.set_log_level(if talkative { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
+        config
+    }
+}

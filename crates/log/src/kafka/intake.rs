@@ -1,0 +1,377 @@
+//! The projector's end of the log: a static member of the group, and the transactions of its committer.
+//!
+//! A rebalance is noted inside `poll` and answered here, between two calls of `next`: partitions are assigned paused,
+//! and given up only after everything submitted is settled. librdkafka goes on with its heartbeats while it waits for
+//! the answer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Message, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::RDKafkaErrorCode,
+    producer::Producer,
+};
+
+use super::{
+    REQUEST, admin,
+    committer::{Committer, TransactionalProducer},
+    config::Settings,
+    context::{Context, Rebalance, Rebalances},
+    error, offsets,
+    poll::{self, Polled},
+    reader::TopicReader,
+};
+use crate::{Batch, Bounds, Event, Gained, Intake, LogError, Offset, Partition, Records, Topics};
+
+type Member = BaseConsumer<Context<Rebalances>>;
+
+/// A start that librdkafka was not ready for is tried again this soon.
+const RETRY: Duration = Duration::from_millis(10);
+
+/// One projector in the group.
+pub(super) struct GroupIntake {
+    settings: Settings,
+    topics: Topics,
+    consumer: Arc<Member>,
+    committer: Committer,
+    held: BTreeMap<Partition, Held>,
+    /// Given up with the next call of `next`.
+    leaving: Option<Vec<Partition>>,
+}
+
+/// A partition of this member.
+struct Held {
+    /// Everything below has been delivered.
+    position: Offset,
+    flow: Flow,
+}
+
+#[derive(PartialEq, Eq)]
+enum Flow {
+    /// Delivers nothing.
+    Paused,
+    /// Is to deliver, as soon as librdkafka is ready for it.
+    Starting,
+    /// Delivers.
+    Running,
+}
+
+impl GroupIntake {
+    /// Fences a predecessor of the same name and joins the group.
+    pub(super) fn join(settings: &Settings, topics: &Topics, member: &str) -> Result<Self, LogError> {
+        let producer = producer(settings, topics, member)?;
+        let consumer: Member = settings
+            .member(&topics.group, member)
+            .create_with_context(Context::default())
+            .map_err(|e| error::failed("making a member of the group", &e))?;
+        let consumer = Arc::new(consumer);
+        let committer = Committer::start(producer, Arc::clone(&consumer), Arc::clone(&topics.commands))?;
+        consumer.subscribe(&[&topics.commands]).map_err(|e| error::failed("joining the group", &e))?;
+        Ok(Self {
+            settings: settings.clone(),
+            topics: topics.clone(),
+            consumer,
+            committer,
+            held: BTreeMap::new(),
+            leaving: None,
+        })
+    }
+
+    /// Takes up the oldest rebalance. It stays noted until that has worked.
+    fn rebalance(&mut self) -> Result<Option<Event>, LogError> {
+        let consumer = Arc::clone(&self.consumer);
+        let rebalances = &consumer.context().own;
+        let event = match rebalances.front() {
+            None => return Ok(None),
+            Some(Rebalance::Assign(partitions)) => {
+                let gained = self.gain(&partitions)?;
+                (!gained.is_empty()).then_some(Event::Gained(gained))
+            }
+            Some(Rebalance::Revoke { partitions, .. }) if partitions.is_empty() => {
+                self.leave(partitions)?;
+                None
+            }
+            Some(Rebalance::Revoke { partitions, lost }) => {
+                self.held.retain(|partition, _| !partitions.contains(partition));
+                self.leaving = Some(partitions.clone());
+                Some(if lost { Event::Lost(partitions) } else { Event::Losing(partitions) })
+            }
+        };
+        rebalances.done();
+        Ok(event)
+    }
+
+    fn gain(&mut self, partitions: &[Partition]) -> Result<Vec<Gained>, LogError> {
+        let topic = Arc::clone(&self.topics.commands);
+        let bounds = offsets::bounds(&self.consumer, &topic, partitions)?;
+        let committed = offsets::committed(&self.consumer, &topic, partitions)?;
+        let new = partitions.iter().zip(&committed).filter(|(_, committed)| committed.is_none());
+        let filled = self.filled_views(&new.map(|(partition, _)| *partition).collect::<Vec<_>>())?;
+        let gained: Vec<Gained> = bounds
+            .into_iter()
+            .zip(committed)
+            .map(|(bounds, committed)| {
+                let views_empty = committed.is_none() && !filled.contains(&bounds.partition);
+                Gained { bounds, committed, views_empty }
+            })
+            .collect();
+        self.assign(&gained).map_err(|e| error::failed("taking partitions", &e))?;
+        self.held.extend(partitions.iter().map(|partition| (*partition, Held { position: 0, flow: Flow::Paused })));
+        Ok(gained)
+    }
+
+    /// Assigns paused. Where it stands until the start says so matters little: nothing is delivered.
+    fn assign(&self, gained: &[Gained]) -> Result<(), rdkafka::error::KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(gained.len());
+        for Gained { bounds, committed, .. } in gained {
+            let offset = committed.as_ref().map_or(bounds.begin, |committed| committed.next_offset);
+            let offset = offset.clamp(bounds.begin, bounds.end);
+            list.add_partition_offset(&self.topics.commands, offsets::native(bounds.partition), offsets::at(offset))?;
+        }
+        self.consumer.incremental_assign(&list)?;
+        if gained.is_empty() { Ok(()) } else { self.consumer.pause(&list) }
+    }
+
+    /// In which of these partitions any view topic has a record. Asked only where the group has no position: it costs
+    /// a look into every view.
+    fn filled_views(&self, partitions: &[Partition]) -> Result<BTreeSet<Partition>, LogError> {
+        let mut filled = BTreeSet::new();
+        if partitions.is_empty() {
+            return Ok(filled);
+        }
+        for topic in admin::list(&self.consumer, &self.topics)? {
+            if self.topics.service(&topic).is_none() {
+                continue;
+            }
+            let count = admin::partitions(&self.consumer, &topic)?.unwrap_or_default();
+            let known: Vec<Partition> =
+                partitions.iter().copied().filter(|partition| *partition < count && !filled.contains(partition)).collect();
+            for bounds in offsets::bounds(&self.consumer, &topic, &known)? {
+                if self.has_record(&topic, bounds)? {
+                    filled.insert(bounds.partition);
+                }
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Offsets alone do not tell: aborted rows and transactions' markers take them as well.
+    fn has_record(&self, topic: &str, bounds: Bounds) -> Result<bool, LogError> {
+        if bounds.begin == bounds.end {
+            return Ok(false);
+        }
+        let reader =
+            TopicReader::new(&self.settings, &self.topics.group, topic, &[(bounds.partition, bounds.begin)])?;
+        reader.any_within(&[bounds], REQUEST)
+    }
+
+    /// Gives partitions up, after everything submitted is settled: from then on others may commit for them.
+    fn leave(&mut self, partitions: Vec<Partition>) -> Result<(), LogError> {
+        let settled = self.committer.settle();
+        let list = offsets::tpl(&self.topics.commands, partitions);
+        self.consumer.incremental_unassign(&list).map_err(|e| error::failed("giving partitions up", &e))?;
+        settled
+    }
+
+    fn is_starting(&self) -> bool {
+        self.held.values().any(|held| held.flow == Flow::Starting)
+    }
+
+    /// Starts what is to start and librdkafka is ready for.
+    fn start_waiting(&mut self) -> Result<(), LogError> {
+        if !self.is_starting() {
+            return Ok(());
+        }
+        let failed = |e| error::failed("starting a partition", &e);
+        let mut list = TopicPartitionList::new();
+        for (partition, held) in self.held.iter().filter(|(_, held)| held.flow == Flow::Starting) {
+            list.add_partition_offset(&self.topics.commands, offsets::native(*partition), offsets::at(held.position))
+                .map_err(failed)?;
+        }
+        let list = self.consumer.seek_partitions(list, REQUEST).map_err(failed)?;
+        let mut ready = Vec::new();
+        for element in list.elements() {
+            match element.error().map_err(|e| (e.rdkafka_error_code(), e)) {
+                Ok(()) => ready.extend(Partition::try_from(element.partition())),
+                // Still coming or going: later.
+                Err((Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress), _)) => {}
+                Err((_, failure)) => return Err(failed(failure)),
+            }
+        }
+        for partition in &ready {
+            if let Some(held) = self.held.get_mut(partition) {
+                held.flow = Flow::Running;
+            }
+        }
+        let list = offsets::tpl(&self.topics.commands, ready);
+        if list.count() == 0 { Ok(()) } else { self.consumer.resume(&list).map_err(failed) }
+    }
+
+    /// Takes records until none is ready, the buffer has enough, or a rebalance is noted; waits for the first.
+    fn gather(&mut self, into: &mut Records, mut wait: Duration) -> Result<(), LogError> {
+        let consumer = Arc::clone(&self.consumer);
+        while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
+            match poll::poll(&consumer, wait)? {
+                Polled::Nothing => break,
+                Polled::Record(message) => {
+                    let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
+                    let (Ok(partition), Ok(offset)) = at else { continue };
+                    // What was fetched before a start or for a partition that is gone is not for the caller.
+                    let Some(held) = self.running(partition).filter(|held| offset >= held.position) else { continue };
+                    held.position = offset + 1;
+                    poll::keep(into, partition, offset, &message);
+                    wait = Duration::ZERO;
+                }
+                Polled::End(partition, end) => {
+                    if let Some(held) = self.running(partition) {
+                        held.position = end.max(held.position);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn running(&mut self, partition: Partition) -> Option<&mut Held> {
+        self.held.get_mut(&partition).filter(|held| held.flow == Flow::Running)
+    }
+
+    fn held(&mut self, partition: Partition) -> Result<&mut Held, LogError> {
+        self.held.get_mut(&partition).ok_or_else(|| LogError::Refused(format!("partition {partition} is not held")))
+    }
+
+    /// An error of ours, unless librdkafka knows a better one: that another process took this member's place.
+    fn explained(&self, failure: LogError) -> LogError {
+        match self.consumer.client().fatal_error() {
+            Some((code, reason)) => error::from_code("in the group", code, reason),
+            None => failure,
+        }
+    }
+
+    fn shut(&mut self) {
+        let consumer = Arc::clone(&self.consumer);
+        let rebalances = &consumer.context().own;
+        rebalances.close();
+        // librdkafka leaves only when everything it asked for is answered.
+        let mut unanswered: Vec<Rebalance> =
+            self.leaving.take().map(|partitions| Rebalance::Revoke { partitions, lost: false }).into_iter().collect();
+        while let Some(rebalance) = rebalances.front() {
+            unanswered.push(rebalance);
+            rebalances.done();
+        }
+        let thread = self.committer.stop();
+        let topic = Arc::clone(&self.topics.commands);
+        poll::let_go(Leaving { consumer, topic, unanswered, thread });
+    }
+}
+
+/// The rest of an intake, which leaves the group when it is dropped.
+struct Leaving {
+    consumer: Arc<Member>,
+    topic: Arc<str>,
+    unanswered: Vec<Rebalance>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+        for rebalance in self.unanswered.drain(..) {
+            let answer = match rebalance {
+                Rebalance::Assign(partitions) => {
+                    self.consumer.incremental_assign(&offsets::tpl(&self.topic, partitions))
+                }
+                Rebalance::Revoke { partitions, .. } => {
+                    self.consumer.incremental_unassign(&offsets::tpl(&self.topic, partitions))
+                }
+            };
+            if let Err(failure) = answer {
+                tracing::debug!("while leaving the group: {failure}");
+            }
+        }
+    }
+}
+
+fn producer(settings: &Settings, topics: &Topics, member: &str) -> Result<TransactionalProducer, LogError> {
+    let producer: TransactionalProducer = settings
+        .transactional(&topics.group, member)
+        .create_with_context(Context::default())
+        .map_err(|e| error::failed("making a producer", &e))?;
+    if let Err(failure) = producer.init_transactions(2 * REQUEST) {
+        producer.poll(Duration::from_millis(1));
+        let refused = producer.context().refusal();
+        return Err(refused.unwrap_or_else(|| error::failed("preparing transactions", &failure)));
+    }
+    Ok(producer)
+}
+
+impl Intake for GroupIntake {
+    fn next(&mut self, into: &mut Records, wait: Duration) -> Result<Event, LogError> {
+        into.clear();
+        self.committer.committed().map_err(|e| self.explained(e))?;
+        if let Some(partitions) = self.leaving.take() {
+            self.leave(partitions)?;
+        }
+        let deadline = Instant::now() + wait;
+        loop {
+            if let Some(event) = self.rebalance()? {
+                return Ok(event);
+            }
+            self.start_waiting()?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            let step = if self.is_starting() { left.min(RETRY) } else { left };
+            self.gather(into, step)?;
+            if !into.is_empty() {
+                return Ok(Event::Records);
+            }
+            if left.is_zero() && !self.consumer.context().own.waiting() {
+                return Ok(Event::Idle);
+            }
+        }
+    }
+
+    fn start(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
+        *self.held(partition)? = Held { position: offset, flow: Flow::Starting };
+        self.start_waiting()
+    }
+
+    fn pause(&mut self, partition: Partition) -> Result<(), LogError> {
+        self.held(partition)?.flow = Flow::Paused;
+        let list = offsets::tpl(&self.topics.commands, [partition]);
+        self.consumer.pause(&list).map_err(|e| error::failed("pausing a partition", &e))
+    }
+
+    fn position(&self, partition: Partition) -> Offset {
+        self.held.get(&partition).map_or(0, |held| held.position)
+    }
+
+    fn submit(&mut self, batch: Batch) -> Result<(), LogError> {
+        self.committer.submit(batch).map_err(|e| self.explained(e))
+    }
+
+    fn committed(&mut self) -> Result<u64, LogError> {
+        self.committer.committed().map_err(|e| self.explained(e))
+    }
+
+    fn settle(&mut self) -> Result<(), LogError> {
+        self.committer.settle().map_err(|e| self.explained(e))
+    }
+
+    fn close(self: Box<Self>) -> Result<(), LogError> {
+        self.committer.settle().map_err(|e| self.explained(e))
+    }
+}
+
+impl Drop for GroupIntake {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}

@@ -1,0 +1,178 @@
+//! Apache Kafka.
+//!
+//! - [`Kafka`]: the backend, made from [`Options`].
+//! - `config`: librdkafka's settings for each kind of client; `context`: what it calls back with.
+//! - `intake`: the group member; `committer`: the thread that commits its transactions.
+//! - `reader`, `publisher`: reading and appending outside the group; `poll`: what the consumers share.
+//! - `admin`, `offsets`: questions about topics and offsets; `error`: whose fault it is.
+//!
+//! librdkafka's types stay in here. Its traps are named where they are avoided.
+
+mod admin;
+mod committer;
+mod config;
+mod context;
+mod error;
+mod intake;
+mod offsets;
+mod poll;
+mod publisher;
+mod reader;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+use crate::{
+    Backend, Bounds, Committed, Intake, LogError, Offset, Partition, Publisher, Reader, TopicKind, TopicProblem, Topics,
+};
+use config::Settings;
+use context::Context;
+use intake::GroupIntake;
+use publisher::RecordPublisher;
+use reader::TopicReader;
+
+/// How long a question to the brokers may take.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// How to reach a Kafka cluster, and what is ours in it.
+#[derive(Clone)]
+pub struct Options {
+    /// The brokers to ask first: `HOST:PORT[,HOST:PORT]`.
+    pub bootstrap: String,
+    /// The names of the log's topics.
+    pub topics: Topics,
+    /// librdkafka's properties (`-X`), over our defaults: TLS, SASL and tuning. May hold secrets.
+    pub properties: BTreeMap<String, String>,
+    /// Replicas of the topics that are created; -1 leaves it to the brokers.
+    pub replication_factor: i32,
+}
+
+/// A log in a Kafka cluster.
+pub struct Kafka {
+    settings: Settings,
+    topics: Topics,
+    replication_factor: i32,
+    /// Asks questions; reads nothing and joins nothing. `None` only while it is dropped.
+    questions: Option<BaseConsumer<Context>>,
+}
+
+impl Kafka {
+    /// Connects, or says within about ten seconds why not: [`LogError::Refused`] for wrong properties and rejected
+    /// credentials, [`LogError::Unreachable`] if no broker answers.
+    pub fn connect(options: Options) -> Result<Self, LogError> {
+        let Options { bootstrap, topics, properties, replication_factor } = options;
+        let settings = Settings { bootstrap, properties };
+        settings.check()?;
+        let questions: BaseConsumer<Context> = settings
+            .reader(&topics.group)
+            .create_with_context(Context::default())
+            .map_err(|e| error::failed("wrong Kafka properties", &e))?;
+        let log = Self { settings, topics, replication_factor, questions: Some(questions) };
+        log.wait_for_broker()?;
+        Ok(log)
+    }
+
+    fn wait_for_broker(&self) -> Result<(), LogError> {
+        let questions = self.questions()?;
+        let deadline = Instant::now() + REQUEST;
+        loop {
+            let answer = questions.fetch_metadata(Some(&self.topics.commands), Duration::from_secs(1));
+            let Err(failure) = answer else { return Ok(()) };
+            self.hear(Duration::from_millis(100));
+            if let Some(refused) = questions.context().refusal() {
+                return Err(refused);
+            }
+            if Instant::now() > deadline {
+                let reason = questions.context().last_problem().unwrap_or_else(|| failure.to_string());
+                return Err(LogError::Unreachable(format!("no answer from {}: {reason}", self.settings.bootstrap)));
+            }
+        }
+    }
+
+    fn questions(&self) -> Result<&BaseConsumer<Context>, LogError> {
+        // Log lines and errors wait in a queue until somebody polls.
+        self.hear(Duration::ZERO);
+        self.questions.as_ref().ok_or_else(|| LogError::Refused("the log is closed".to_owned()))
+    }
+
+    fn hear(&self, wait: Duration) {
+        if let Some(questions) = &self.questions {
+            while questions.poll(wait).is_some() {}
+        }
+    }
+
+    fn all_partitions(&self, topic: &str) -> Result<Vec<Partition>, LogError> {
+        match self.partitions(topic)? {
+            Some(count) => Ok((0..count).collect()),
+            None => Err(LogError::NoTopic(topic.to_owned())),
+        }
+    }
+}
+
+impl Backend for Kafka {
+    fn id(&self) -> Result<String, LogError> {
+        match self.questions()?.client().fetch_cluster_id(REQUEST) {
+            Some(cluster) => Ok(format!("{cluster}/{}", self.topics.commands)),
+            None => Err(LogError::Unreachable("asking for the cluster's id: no answer".to_owned())),
+        }
+    }
+
+    fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    fn partitions(&self, topic: &str) -> Result<Option<u32>, LogError> {
+        admin::partitions(self.questions()?, topic)
+    }
+
+    fn list(&self) -> Result<Vec<String>, LogError> {
+        admin::list(self.questions()?, &self.topics)
+    }
+
+    fn create(&self, topic: &str, kind: TopicKind, partitions: u32) -> Result<bool, LogError> {
+        admin::create(&self.settings, self.questions()?, topic, kind, partitions, self.replication_factor)
+    }
+
+    fn check(&self, topic: &str, kind: TopicKind, partitions: u32) -> Result<Vec<TopicProblem>, LogError> {
+        admin::check(&self.settings, self.questions()?, topic, kind, partitions)
+    }
+
+    fn bounds(&self, topic: &str) -> Result<Vec<Bounds>, LogError> {
+        offsets::bounds(self.questions()?, topic, &self.all_partitions(topic)?)
+    }
+
+    fn intake(&self, member: &str) -> Result<Box<dyn Intake>, LogError> {
+        if self.partitions(&self.topics.commands)?.is_none() {
+            return Err(LogError::NoTopic(self.topics.commands.to_string()));
+        }
+        Ok(Box::new(GroupIntake::join(&self.settings, &self.topics, member)?))
+    }
+
+    fn reader(&self, topic: &str, from: &[(Partition, Offset)]) -> Result<Box<dyn Reader>, LogError> {
+        if self.partitions(topic)?.is_none() {
+            return Err(LogError::NoTopic(topic.to_owned()));
+        }
+        Ok(Box::new(TopicReader::new(&self.settings, &self.topics.group, topic, from)?))
+    }
+
+    fn publisher(&self) -> Result<Box<dyn Publisher>, LogError> {
+        Ok(Box::new(RecordPublisher::new(&self.settings)?))
+    }
+
+    fn committed(&self) -> Result<Vec<(Partition, Committed)>, LogError> {
+        let partitions = self.all_partitions(&self.topics.commands)?;
+        let positions = offsets::committed(self.questions()?, &self.topics.commands, &partitions)?;
+        let known = |(partition, position): (Partition, Option<Committed>)| position.map(|at| (partition, at));
+        Ok(partitions.into_iter().zip(positions).filter_map(known).collect())
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        poll::let_go(self.questions.take());
+    }
+}

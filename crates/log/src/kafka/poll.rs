@@ -1,0 +1,93 @@
+//! What reader and intake share: one poll, sorted by what it brought, and letting go of a client in bounded time.
+
+use std::{sync::mpsc, thread, time::Duration};
+
+use rdkafka::{
+    Message,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{BorrowedMessage, Headers},
+};
+
+use super::{context::Context, error};
+use crate::{LogError, Offset, Partition, Record, Records};
+
+/// A call of `next` brings at most this many records.
+pub(super) const MAX_RECORDS: usize = 4_096;
+/// And stops after this many bytes of keys and values.
+pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Letting go of a client that takes longer than this goes on in the background.
+const CLOSE: Duration = Duration::from_secs(10);
+
+/// What a poll brought.
+pub(super) enum Polled<'a> {
+    /// A record.
+    Record(BorrowedMessage<'a>),
+    /// Everything of this partition below this offset has been delivered.
+    End(Partition, Offset),
+    /// Nothing within the wait, or something that was for librdkafka's callbacks.
+    Nothing,
+}
+
+/// Polls once. Errors that librdkafka deals with by itself are logged, the others returned.
+pub(super) fn poll<T: Send + Sync>(
+    consumer: &BaseConsumer<Context<T>>,
+    wait: Duration,
+) -> Result<Polled<'_>, LogError>
+where
+    Context<T>: ConsumerContext,
+{
+    let failure = match consumer.poll(wait) {
+        None => return Ok(Polled::Nothing),
+        Some(Ok(message)) => return Ok(Polled::Record(message)),
+        Some(Err(failure)) => failure,
+    };
+    if let KafkaError::PartitionEOF(partition) = failure {
+        let end = consumer.context().take_end().zip(Partition::try_from(partition).ok());
+        return Ok(end.map_or(Polled::Nothing, |(offset, partition)| Polled::End(partition, offset)));
+    }
+    let fatal = matches!(failure, KafkaError::MessageConsumptionFatal(_));
+    match failure.rdkafka_error_code() {
+        Some(code) if !fatal && error::is_passing(code) => Ok(Polled::Nothing),
+        Some(RDKafkaErrorCode::Fatal) => Err(fatal_error(consumer)),
+        Some(code) => {
+            let reason = consumer.context().last_problem().unwrap_or_else(|| code.to_string());
+            Err(error::from_code("reading", code, reason))
+        }
+        None => Err(error::failed("reading", &failure)),
+    }
+}
+
+fn fatal_error<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> LogError {
+    match consumer.client().fatal_error() {
+        Some((code, reason)) => error::from_code("reading", code, reason),
+        None => LogError::Transaction("the consumer failed".to_owned()),
+    }
+}
+
+/// Copies a record into the buffer.
+pub(super) fn keep(into: &mut Records, partition: Partition, offset: Offset, message: &BorrowedMessage<'_>) {
+    let headers: Vec<(String, String)> = match message.headers() {
+        None => Vec::new(),
+        Some(headers) => {
+            let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+            headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
+        }
+    };
+    let at_ms = message.timestamp().to_millis().unwrap_or_default();
+    into.push(Record { partition, offset, at_ms, key: message.key(), value: message.payload(), headers: &headers });
+}
+
+/// Drops a client on a thread of its own, because that may hang while brokers do not answer. Waits for it, but not for
+/// ever: after that, what is left of the client is left to the end of the process.
+pub(super) fn let_go<T: Send + 'static>(what: T) {
+    let (done, wait) = mpsc::channel::<()>();
+    let closing = thread::Builder::new().name("kafka-close".to_owned()).spawn(move || {
+        drop(what);
+        drop(done);
+    });
+    let closed = closing.is_ok() && !matches!(wait.recv_timeout(CLOSE), Err(mpsc::RecvTimeoutError::Timeout));
+    if !closed {
+        tracing::warn!("a Kafka client did not close within {CLOSE:?}; going on without it");
+    }
+}

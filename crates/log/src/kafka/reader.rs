@@ -1,0 +1,109 @@
+//! Reading one topic from given offsets, in no group.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Message, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+
+use super::{
+    config::Settings,
+    context::Context,
+    error, offsets,
+    poll::{self, Polled},
+};
+use crate::{Bounds, LogError, Offset, Partition, Reader, Records};
+
+/// A reader of one topic.
+pub(super) struct TopicReader {
+    /// `None` only while it is dropped.
+    consumer: Option<Arc<BaseConsumer<Context>>>,
+    positions: BTreeMap<Partition, Offset>,
+}
+
+impl TopicReader {
+    /// Starts reading. `group` is only a name here: nothing is committed and nobody joins.
+    pub(super) fn new(
+        settings: &Settings,
+        group: &str,
+        topic: &str,
+        from: &[(Partition, Offset)],
+    ) -> Result<Self, LogError> {
+        let consumer: BaseConsumer<Context> = settings
+            .reader(group)
+            .create_with_context(Context::default())
+            .map_err(|e| error::failed("making a reader", &e))?;
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in from {
+            list.add_partition_offset(topic, offsets::native(*partition), offsets::at(*offset))
+                .map_err(|e| error::failed("making a reader", &e))?;
+        }
+        consumer.assign(&list).map_err(|e| error::failed("making a reader", &e))?;
+        Ok(Self { consumer: Some(Arc::new(consumer)), positions: from.iter().copied().collect() })
+    }
+
+    /// Whether a record can be read anywhere between the bounds, in which aborted ones leave gaps.
+    pub(super) fn any_within(mut self, bounds: &[Bounds], patience: Duration) -> Result<bool, LogError> {
+        let deadline = Instant::now() + patience;
+        let mut records = Records::default();
+        while bounds.iter().any(|of| self.position(of.partition) < of.end) {
+            if Instant::now() > deadline {
+                return Err(LogError::Unreachable(format!("a topic could not be read within {patience:?}")));
+            }
+            self.next(&mut records, Duration::from_millis(100))?;
+            if !records.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Reader for TopicReader {
+    fn next(&mut self, into: &mut Records, wait: Duration) -> Result<(), LogError> {
+        into.clear();
+        let Some(consumer) = self.consumer.clone() else { return Ok(()) };
+        let deadline = Instant::now() + wait;
+        let mut wait = wait;
+        while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
+            match poll::poll(&consumer, wait)? {
+                Polled::Record(message) => {
+                    let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
+                    let (Ok(partition), Ok(offset)) = at else { continue };
+                    let Some(position) = self.positions.get_mut(&partition) else { continue };
+                    // A fetch starts at a batch's start; never step back, whatever comes.
+                    if offset >= *position {
+                        *position = offset + 1;
+                        poll::keep(into, partition, offset, &message);
+                    }
+                    wait = Duration::ZERO;
+                }
+                Polled::End(partition, end) => {
+                    if let Some(position) = self.positions.get_mut(&partition) {
+                        *position = end.max(*position);
+                    }
+                    // The caller may be waiting for just this.
+                    wait = Duration::ZERO;
+                }
+                Polled::Nothing if wait.is_zero() => break,
+                Polled::Nothing => wait = deadline.saturating_duration_since(Instant::now()),
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self, partition: Partition) -> Offset {
+        self.positions.get(&partition).copied().unwrap_or_default()
+    }
+}
+
+impl Drop for TopicReader {
+    fn drop(&mut self) {
+        poll::let_go(self.consumer.take());
+    }
+}

@@ -1,0 +1,77 @@
+//! One record, decoded and applied: what `project`, its rebuilds and `replay` have in common.
+
+use partyline_ledger::{Addressed, Applied, At, BusinessNumber, Command, Number, Outcome, Retelling, ServiceIx, apply};
+use partyline_log::Record;
+use partyline_wire::{Invalid, Placed, decode_command};
+
+use crate::{WorkError, state::PartitionState};
+
+/// What a record did.
+pub(crate) enum Folded {
+    /// It is no valid command: nothing changed.
+    Invalid(Invalid),
+    /// It was applied.
+    Applied {
+        /// The command.
+        command: Command,
+        /// Its outcome, and the rows that may be taken at once.
+        outcome: Outcome,
+        rows: Vec<Addressed>,
+        /// The rest.
+        retelling: Option<Retelling>,
+    },
+}
+
+/// Decodes and applies one record.
+///
+/// # Errors
+/// Those of the store; then the state is of no use any more.
+pub(crate) fn fold(state: &mut PartitionState, record: Record<'_>, partitions: u32) -> Result<Folded, WorkError> {
+    let placed = Placed { partition: record.partition, partitions };
+    let folded = match decode_command(record.key, record.value, placed) {
+        Err(invalid) => Folded::Invalid(invalid),
+        Ok(command) => {
+            let at = At { offset: record.offset, time_ms: record.at_ms };
+            let number = state.numbers.write(command.number.as_str().as_bytes())?;
+            let Applied { outcome, rows, retelling } = apply(number, &mut state.memory, &command, at)?;
+            Folded::Applied { command, outcome, rows, retelling }
+        }
+    };
+    state.position.at_ms = record.at_ms;
+    state.since_checkpoint += 1;
+    Ok(folded)
+}
+
+/// The next chunk of what a command has to retell, with the number that it is about.
+pub(crate) fn retell(
+    state: &mut PartitionState,
+    name: &BusinessNumber,
+    retelling: &mut Retelling,
+    visit: &mut dyn FnMut(&Number, &[Addressed]),
+) -> Result<(), WorkError> {
+    let number = state.numbers.read(name.as_str().as_bytes())?;
+    let rows = retelling.next(name, number, &mut state.memory)?;
+    visit(number, &rows);
+    Ok(())
+}
+
+/// The rows that each service has had of one command, so far.
+#[derive(Default)]
+pub(crate) struct Indexes(Vec<u32>);
+
+impl Indexes {
+    /// This row's place among the command's rows for the service.
+    pub fn next(&mut self, ix: ServiceIx) -> u32 {
+        let at = usize::from(ix.0);
+        if self.0.len() <= at {
+            self.0.resize(at + 1, 0);
+        }
+        match self.0.get_mut(at) {
+            Some(count) => {
+                *count += 1;
+                *count - 1
+            }
+            None => 0,
+        }
+    }
+}

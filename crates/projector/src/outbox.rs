@@ -1,0 +1,229 @@
+//! The transaction that is being filled: rows encoded once for all who see the same bytes, outcomes, dead letters,
+//! position rows, positions.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use partyline_ledger::{Addressed, Number, Outcome};
+use partyline_log::{Backend, Batch, LogError, Offset, Partition, Record};
+use partyline_wire::{Cause, Exception, Outcomes, PositionRow, Verdict, encode_row, row_key};
+
+use crate::{Settings, fold::Indexes, routes::Routes, state::StatePosition};
+
+/// What a projector has done, since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Commands taken from the log.
+    pub commands: u64,
+    /// Of these, rejected by a rule.
+    pub rejected: u64,
+    /// Of these, seen before.
+    pub duplicates: u64,
+    /// Of these, not valid.
+    pub invalid: u64,
+    /// Rows published.
+    pub rows: u64,
+    /// Rows that had no topic to go to.
+    pub unrouted: u64,
+}
+
+/// The transaction that is being filled.
+pub(crate) struct Outbox {
+    batch: Batch,
+    routes: Routes,
+    outcomes_topic: Arc<str>,
+    dead_letters_topic: Arc<str>,
+    log_topic: Arc<str>,
+    open: BTreeMap<Partition, Open>,
+    pub commands: usize,
+    since: Option<Instant>,
+    position_age: Duration,
+    pub counts: Counts,
+}
+
+/// What the transaction says of one partition.
+struct Open {
+    position: StatePosition,
+    /// Rows out of the command at `next_offset`, if it is only half told.
+    rows_out: u64,
+    outcomes: Option<Outcomes>,
+}
+
+/// The command whose rows are being put in.
+pub(crate) struct Telling {
+    /// Where it is.
+    pub partition: Partition,
+    pub offset: Offset,
+    /// Each service's rows of it so far.
+    pub indexes: Indexes,
+    /// Rows of it that are out, counted for every service.
+    pub rows_out: u64,
+    /// As many of its rows were published before a crash and are skipped now.
+    pub skip: u64,
+}
+
+impl Telling {
+    pub fn new(partition: Partition, offset: Offset, skip: u64) -> Self {
+        Self { partition, offset, indexes: Indexes::default(), rows_out: 0, skip }
+    }
+}
+
+impl Outbox {
+    pub fn open(backend: &Arc<dyn Backend>, partitions: u32, settings: &Settings) -> Result<Self, LogError> {
+        let topics = backend.topics();
+        Ok(Self {
+            batch: Batch::default(),
+            outcomes_topic: Arc::clone(&topics.outcomes),
+            dead_letters_topic: Arc::clone(&topics.dead_letters),
+            log_topic: Arc::clone(&topics.commands),
+            routes: Routes::open(Arc::clone(backend), partitions, settings)?,
+            open: BTreeMap::new(),
+            commands: 0,
+            since: None,
+            position_age: settings.position_age,
+            counts: Counts::default(),
+        })
+    }
+
+    /// Puts in rows of a command, each for its audience.
+    pub fn rows(
+        &mut self,
+        number: &Number,
+        rows: &[Addressed],
+        telling: &mut Telling,
+        now: Instant,
+    ) -> Result<(), LogError> {
+        for Addressed { to, row } in rows {
+            let mut key: Option<Range<usize>> = None;
+            let mut value: Option<(u32, Range<usize>)> = None;
+            for ix in to.iter() {
+                let index = telling.indexes.next(ix);
+                telling.rows_out += 1;
+                if telling.rows_out <= telling.skip {
+                    continue;
+                }
+                let Some(member) = number.member(ix) else { continue };
+                let Some(route) = self.routes.find(&member.service, now)? else {
+                    self.counts.unrouted += 1;
+                    continue;
+                };
+                let Some(route) = self.routes.get_mut(route) else { continue };
+                let key = key.get_or_insert_with(|| self.batch.write(|buf| row_key(buf, row))).clone();
+                let value = match &value {
+                    Some((same, range)) if *same == index => range.clone(),
+                    _ => {
+                        let cause = Cause { partition: telling.partition, offset: telling.offset, index };
+                        let range = self.batch.write(|buf| encode_row(buf, row, cause));
+                        value = Some((index, range.clone()));
+                        range
+                    }
+                };
+                route.touch(telling.partition);
+                self.batch.push(&route.topic, telling.partition, key, value);
+                self.counts.rows += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts in a record that no service can be told about.
+    pub fn dead_letter(&mut self, record: Record<'_>, reason: &str, detail: &str) {
+        let key = self.batch.write(|buf| buf.extend_from_slice(record.key.unwrap_or_default()));
+        let value = self.batch.write(|buf| buf.extend_from_slice(record.value.unwrap_or_default()));
+        let headers = vec![
+            ("reason", reason.to_owned()),
+            ("detail", detail.to_owned()),
+            ("source", format!("{}/{}@{}", self.log_topic, record.partition, record.offset)),
+            ("at_ms", record.at_ms.to_string()),
+        ];
+        self.batch.push_with_headers(&self.dead_letters_topic, record.partition, key, value, headers);
+    }
+
+    /// A command is done: all below `position` is.
+    pub fn done(&mut self, offset: Offset, position: StatePosition, verdict: Option<Verdict>, partition: Partition, now: Instant) {
+        self.commands += 1;
+        self.counts.commands += 1;
+        let open = self.advance(partition, position, 0, now);
+        let outcomes = open.outcomes.get_or_insert_with(|| Outcomes {
+            partition,
+            first_offset: offset,
+            last_offset: offset,
+            exceptions: Vec::new(),
+        });
+        outcomes.last_offset = offset;
+        outcomes.exceptions.extend(verdict.map(|verdict| Exception { offset, verdict }));
+    }
+
+    /// A command is half told: it stays the next one, but so many of its rows are out.
+    pub fn half_told(&mut self, telling: &Telling, at_ms: i64, now: Instant) {
+        let position = StatePosition { next_offset: telling.offset, at_ms };
+        self.advance(telling.partition, position, telling.rows_out.max(telling.skip), now);
+    }
+
+    fn advance(&mut self, partition: Partition, position: StatePosition, rows_out: u64, now: Instant) -> &mut Open {
+        self.since.get_or_insert(now);
+        let open = self.open.entry(partition).or_insert(Open { position, rows_out, outcomes: None });
+        (open.position, open.rows_out) = (position, rows_out);
+        open
+    }
+
+    /// Whether a bound is reached.
+    pub fn is_full(&self, settings: &Settings, now: Instant) -> bool {
+        self.commands >= settings.batch_commands
+            || self.batch.bytes() >= settings.batch_bytes
+            || self.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)
+    }
+
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Takes the transaction, complete with outcomes, position rows and positions.
+    pub fn take(&mut self, now: Instant) -> Batch {
+        for (partition, open) in std::mem::take(&mut self.open) {
+            if let Some(outcomes) = &open.outcomes {
+                let value = self.batch.write(|buf| outcomes.encode(buf));
+                self.batch.push(&self.outcomes_topic, partition, 0..0, value);
+            }
+            let StatePosition { next_offset, at_ms } = open.position;
+            let row = PositionRow { partition, next_offset, at_ms };
+            let key = self.batch.write(|buf| row.key(buf));
+            let value = self.batch.write(|buf| row.encode(buf));
+            for route in self.routes.all() {
+                if route.is_due(partition, now, self.position_age) {
+                    self.batch.push(&route.topic, partition, key.clone(), value.clone());
+                }
+            }
+            let metadata = if open.rows_out > 0 { format!("rows={}", open.rows_out) } else { String::new() };
+            self.batch.commit(partition, next_offset, metadata);
+        }
+        self.commands = 0;
+        self.since = None;
+        std::mem::take(&mut self.batch)
+    }
+
+    /// What producers are told of an outcome, counted.
+    pub fn verdict(&mut self, outcome: Outcome) -> Option<Verdict> {
+        match outcome {
+            Outcome::Accepted => None,
+            Outcome::Duplicate => {
+                self.counts.duplicates += 1;
+                Some(Verdict::Duplicate)
+            }
+            Outcome::Rejected { reason, .. } => {
+                self.counts.rejected += 1;
+                Some(Verdict::rejected(reason))
+            }
+        }
+    }
+}
+
+/// How many rows of the command at a position are out, as its metadata says.
+pub(crate) fn rows_out(metadata: &str) -> u64 {
+    metadata.strip_prefix("rows=").and_then(|rows| rows.parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,378 @@
+//! The projector: commands in, rows and positions out in one transaction, then its stores.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use partyline_ledger::Outcome;
+use partyline_log::{Backend, Event, Gained, GENERATION, Intake, LogError, Offset, Partition, Record, Records};
+use partyline_store::{Identity, Options, StoreError};
+use partyline_wire::{Verdict, state::FORMAT};
+
+use crate::{
+    Counts, Layout, Settings, WorkError, decide,
+    fold::{Folded, fold, retell},
+    held::{Held, Pending, Phase},
+    outbox::{Outbox, Telling, rows_out},
+    state::PartitionState,
+};
+
+/// A history up to this many chunks is told at once, without its partition stepping aside.
+const CHUNKS_AT_ONCE: usize = 4;
+
+/// One projector. Moved by [`Project::step`]; if that fails it is of no use any more: make a new one.
+pub struct Project {
+    backend: Arc<dyn Backend>,
+    intake: Box<dyn Intake>,
+    layout: Layout,
+    settings: Settings,
+    log_id: String,
+    partitions: u32,
+    held: BTreeMap<Partition, Held>,
+    outbox: Outbox,
+    records: Records,
+    submitted: u64,
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Something happened; there may be more.
+    Worked,
+    /// Nothing is waiting.
+    Idle,
+}
+
+impl Project {
+    /// Joins the projectors of this log, as `member`.
+    ///
+    /// # Errors
+    /// If there is no log, or it cannot be joined.
+    pub fn open(backend: Arc<dyn Backend>, member: &str, layout: Layout, settings: Settings) -> Result<Self, WorkError> {
+        let topics = backend.topics();
+        let missing = || LogError::NoTopic(topics.commands.to_string());
+        let partitions = backend.partitions(&topics.commands)?.ok_or_else(missing)?;
+        for topic in [&topics.outcomes, &topics.dead_letters] {
+            backend.partitions(topic)?.ok_or_else(|| LogError::NoTopic(topic.to_string()))?;
+        }
+        Ok(Self {
+            outbox: Outbox::open(&backend, partitions, &settings)?,
+            intake: backend.intake(member)?,
+            log_id: backend.id()?,
+            backend,
+            layout,
+            settings,
+            partitions,
+            held: BTreeMap::new(),
+            records: Records::default(),
+            submitted: 0,
+        })
+    }
+
+    /// Takes what is there, or waits up to `wait` for it; publishes; keeps.
+    ///
+    /// # Errors
+    /// See [`WorkError::is_passing`].
+    pub fn step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
+        self.try_step(now, wait).inspect_err(|error| {
+            if let WorkError::Damaged(_) | WorkError::Store(StoreError::Damaged { .. }) = error {
+                self.held.values().for_each(|held| held.state.distrust(&error.to_string()));
+            }
+        })
+    }
+
+    fn try_step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
+        let busy = self.held.values().any(|held| !matches!(held.phase, Phase::Running));
+        let wait = match (busy, self.outbox.is_empty()) {
+            (true, _) => Duration::ZERO,
+            (false, false) => wait.min(Duration::from_millis(1)),
+            (false, true) => wait,
+        };
+        let mut records = std::mem::take(&mut self.records);
+        let event = self.intake.next(&mut records, wait)?;
+        let worked = self.handle(&event, &records, now);
+        self.records = records;
+        worked?;
+        let moved = self.move_others_on(now)?;
+        let idle = event == Event::Idle && !moved;
+        self.submit_if_due(idle, now)?;
+        self.keep_if_due(now)?;
+        Ok(if idle && self.outbox.is_empty() { Progress::Idle } else { Progress::Worked })
+    }
+
+    fn handle(&mut self, event: &Event, records: &Records, now: Instant) -> Result<(), WorkError> {
+        match event {
+            Event::Idle => Ok(()),
+            Event::Records => records.iter().try_for_each(|record| self.take(record, now)),
+            Event::Gained(gained) => gained.iter().try_for_each(|gained| self.gain(gained, now)),
+            Event::Losing(partitions) => self.give_up(partitions, now),
+            Event::Lost(partitions) => {
+                Err(LogError::Transaction(format!("partitions {partitions:?} were taken away")).into())
+            }
+        }
+    }
+
+    /// Opens the state of a partition, and decides where to begin.
+    fn gain(&mut self, gained: &Gained, now: Instant) -> Result<(), WorkError> {
+        let partition = gained.bounds.partition;
+        let identity = Identity {
+            role: "project".to_owned(),
+            log_id: self.log_id.clone(),
+            topic: self.backend.topics().commands.to_string(),
+            partition: Some(partition),
+            generation: GENERATION.to_owned(),
+            format: FORMAT,
+        };
+        let share = self.partitions.max(1) as usize;
+        let options = Options {
+            sled_cache_bytes: (self.settings.sled_cache_bytes / share as u64).max(1 << 20),
+            table_cache_bytes: self.settings.cache_bytes / share,
+        };
+        let state = PartitionState::open(&self.layout.project(partition), &identity, options)?;
+        let committed = gained.committed.as_ref();
+        let stored = state.stored();
+        let start = decide(stored, committed.map(|c| c.next_offset), gained.bounds, gained.views_empty)?;
+        tracing::info!(partition, ?stored, ?committed, from = start.from, until = start.until, "gained a partition");
+        let phase = if start.from < start.until {
+            let topic = Arc::clone(&self.backend.topics().commands);
+            let reader = self.backend.reader(&topic, &[(partition, start.from)])?;
+            Phase::CatchingUp { reader, until: start.until }
+        } else {
+            self.intake.start(partition, start.until)?;
+            Phase::Running
+        };
+        let skip = committed.map_or(0, |c| rows_out(&c.metadata));
+        self.held.insert(partition, Held { state, phase, skip, checkpointed: now });
+        Ok(())
+    }
+
+    /// Finishes, commits and keeps what is done, and lets the partitions go.
+    fn give_up(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
+        self.settle(now)?;
+        for partition in partitions {
+            if let Some(mut held) = self.held.remove(partition) {
+                if held.is_between_commands() {
+                    held.state.checkpoint()?;
+                }
+                held.state.close()?;
+                tracing::info!(partition, "gave up a partition");
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one record of a running partition.
+    fn take(&mut self, record: Record<'_>, now: Instant) -> Result<(), WorkError> {
+        let Some(held) = self.held.get_mut(&record.partition) else { return Ok(()) };
+        if !matches!(held.phase, Phase::Running) || record.offset < held.state.position.next_offset {
+            return Ok(());
+        }
+        if self.outbox.is_full(&self.settings, now) {
+            self.submit(now)?;
+        }
+        self.take_in_turn(record, now)
+    }
+
+    fn take_in_turn(&mut self, record: Record<'_>, now: Instant) -> Result<(), WorkError> {
+        let Some(held) = self.held.get_mut(&record.partition) else { return Ok(()) };
+        let (partition, offset) = (record.partition, record.offset);
+        let next = offset + 1;
+        match fold(&mut held.state, record, self.partitions)? {
+            Folded::Invalid(invalid) => {
+                self.outbox.counts.invalid += 1;
+                self.outbox.dead_letter(record, "INVALID", &invalid.to_string());
+                held.state.position.next_offset = next;
+                let verdict = Verdict::Invalid(invalid.to_string());
+                self.outbox.done(offset, held.state.position, Some(verdict), partition, now);
+            }
+            Folded::Applied { command, outcome, rows, retelling } => {
+                if let Outcome::Rejected { reason, dead_letter: true } = outcome {
+                    self.outbox.dead_letter(record, &reason.to_string(), "no service of this number can be told");
+                }
+                let mut telling = Telling::new(partition, offset, std::mem::take(&mut held.skip));
+                let number = held.state.numbers.read(command.number.as_str().as_bytes())?;
+                self.outbox.rows(number, &rows, &mut telling, now)?;
+                if let Some(retelling) = retelling {
+                    let pending = Box::new(Pending { name: command.number, retelling, telling });
+                    return self.retell(partition, pending, false, now);
+                }
+                let verdict = self.outbox.verdict(outcome);
+                held.state.position.next_offset = next;
+                self.outbox.done(offset, held.state.position, verdict, partition, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a bounded part of a long effect. If that is not all of it, the partition waits until the next step.
+    fn retell(
+        &mut self,
+        partition: Partition,
+        mut pending: Box<Pending>,
+        waits: bool,
+        now: Instant,
+    ) -> Result<(), WorkError> {
+        let Some(held) = self.held.get_mut(&partition) else { return Ok(()) };
+        let Pending { name, retelling, telling } = &mut *pending;
+        for _ in 0..CHUNKS_AT_ONCE {
+            let outbox = &mut self.outbox;
+            let mut told = Ok(());
+            retell(&mut held.state, name, retelling, &mut |number, rows| {
+                told = outbox.rows(number, rows, telling, now);
+            })?;
+            told?;
+            if retelling.is_empty() {
+                let offset = telling.offset;
+                held.state.position.next_offset = offset + 1;
+                self.outbox.done(offset, held.state.position, None, partition, now);
+                held.phase = Phase::Running;
+                return if waits { Ok(self.intake.start(partition, offset + 1)?) } else { Ok(()) };
+            }
+        }
+        self.outbox.half_told(telling, held.state.position.at_ms, now);
+        held.phase = Phase::Retelling(pending);
+        if waits { Ok(()) } else { Ok(self.intake.pause(partition)?) }
+    }
+
+    /// A bounded piece of work for every partition that is not simply running.
+    fn move_others_on(&mut self, now: Instant) -> Result<bool, WorkError> {
+        let others: Vec<_> =
+            self.held.iter().filter(|(_, held)| !matches!(held.phase, Phase::Running)).map(|(p, _)| *p).collect();
+        for partition in &others {
+            let Some(held) = self.held.get_mut(partition) else { continue };
+            match std::mem::replace(&mut held.phase, Phase::Running) {
+                Phase::Running => {}
+                Phase::Retelling(pending) => self.tell_on(*partition, pending, now)?,
+                Phase::CatchingUp { reader, until } => self.catch_up(*partition, reader, until)?,
+            }
+        }
+        Ok(!others.is_empty())
+    }
+
+    fn tell_on(&mut self, partition: Partition, pending: Box<Pending>, now: Instant) -> Result<(), WorkError> {
+        if self.outbox.is_full(&self.settings, now) {
+            self.submit(now)?;
+        }
+        self.retell(partition, pending, true, now)
+    }
+
+    /// Folds a batch of what is committed already; publishes nothing.
+    fn catch_up(
+        &mut self,
+        partition: Partition,
+        mut reader: Box<dyn partyline_log::Reader>,
+        until: Offset,
+    ) -> Result<(), WorkError> {
+        let Some(held) = self.held.get_mut(&partition) else { return Ok(()) };
+        reader.next(&mut self.records, Duration::from_millis(10))?;
+        for record in self.records.iter().take_while(|record| record.offset < until) {
+            fold_quietly(&mut held.state, record, self.partitions)?;
+        }
+        held.state.seal(self.submitted);
+        if reader.position(partition) < until {
+            held.phase = Phase::CatchingUp { reader, until };
+            return Ok(());
+        }
+        held.state.position.next_offset = held.state.position.next_offset.max(until);
+        held.phase = Phase::Running;
+        self.intake.start(partition, until)?;
+        tracing::info!(partition, until, "caught up with what is committed");
+        Ok(())
+    }
+
+    /// Commits when a bound is reached, or as soon as nothing more is waiting and no commit is under way.
+    fn submit_if_due(&mut self, idle: bool, now: Instant) -> Result<(), WorkError> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let free = idle && self.intake.committed()? == self.submitted;
+        if free || self.outbox.is_full(&self.settings, now) { self.submit(now) } else { Ok(()) }
+    }
+
+    fn submit(&mut self, now: Instant) -> Result<(), WorkError> {
+        self.submitted += 1;
+        self.intake.submit(self.outbox.take(now))?;
+        let committed = self.intake.committed()?;
+        for held in self.held.values_mut() {
+            held.state.seal(self.submitted);
+            held.state.write_back(committed)?;
+            held.state.trim();
+        }
+        Ok(())
+    }
+
+    /// Commits everything that is done, and waits for it.
+    fn settle(&mut self, now: Instant) -> Result<(), WorkError> {
+        if !self.outbox.is_empty() {
+            self.submit(now)?;
+        }
+        Ok(self.intake.settle()?)
+    }
+
+    /// Takes the checkpoints that are due, of committed positions only.
+    fn keep_if_due(&mut self, now: Instant) -> Result<(), WorkError> {
+        let full = self.held.values().map(|held| held.state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes;
+        let is_due = |held: &Held, share: u32| {
+            held.state.since_checkpoint > 0
+                && (full
+                    || held.state.since_checkpoint >= self.settings.checkpoint_commands / u64::from(share)
+                    || now.saturating_duration_since(held.checkpointed) >= self.settings.checkpoint_age / share)
+        };
+        if !self.held.values().any(|held| held.is_between_commands() && is_due(held, 1)) {
+            return Ok(());
+        }
+        // Waiting for the commit is the price of all of them, so those that are half due come along.
+        let due: Vec<_> = self.held.iter().filter(|(_, held)| is_due(held, 2)).map(|(p, _)| *p).collect();
+        self.settle(now)?;
+        for partition in due {
+            if let Some(held) = self.held.get_mut(&partition).filter(|held| held.is_between_commands()) {
+                held.state.checkpoint()?;
+                held.checkpointed = now;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes what is done, commits, keeps, and leaves the group.
+    ///
+    /// # Errors
+    /// If something of that fails; nothing committed is lost by it.
+    pub fn close(mut self, now: Instant) -> Result<Counts, WorkError> {
+        let partitions: Vec<_> = self.held.keys().copied().collect();
+        self.give_up(&partitions, now)?;
+        self.intake.close()?;
+        Ok(self.outbox.counts)
+    }
+
+    /// The position of every partition that it holds: all below is done (but perhaps not yet committed).
+    pub fn positions(&self) -> impl Iterator<Item = (Partition, Offset)> + '_ {
+        self.held.iter().map(|(partition, held)| {
+            let read = if matches!(held.phase, Phase::Running) { self.intake.position(*partition) } else { 0 };
+            (*partition, held.state.position.next_offset.max(read))
+        })
+    }
+
+    /// What it has done.
+    pub fn counts(&self) -> Counts {
+        self.outbox.counts
+    }
+
+    /// Bytes of its stores on disk.
+    pub fn store_bytes(&self) -> u64 {
+        self.held.values().map(|held| held.state.size_bytes()).sum()
+    }
+}
+
+/// Applies a record of which everything was published before.
+fn fold_quietly(state: &mut PartitionState, record: Record<'_>, partitions: u32) -> Result<(), WorkError> {
+    if let Folded::Applied { command, retelling: Some(mut retelling), .. } = fold(state, record, partitions)? {
+        retelling.keep_changes();
+        while !retelling.is_empty() {
+            retell(state, &command.number, &mut retelling, &mut |_, _| {})?;
+        }
+    }
+    state.position.next_offset = record.offset + 1;
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! Which topic a service's rows go to, and how fresh each topic was said to be.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use partyline_ledger::Service;
+use partyline_log::{Backend, LogError, Partition, TopicKind};
+
+use crate::Settings;
+
+/// A topic that may not be made is looked for again after this time.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// The view topics.
+pub(crate) struct Routes {
+    backend: Arc<dyn Backend>,
+    partitions: u32,
+    create: bool,
+    allowed: Option<BTreeSet<String>>,
+    routes: Vec<Route>,
+    by_service: HashMap<Service, Found>,
+}
+
+/// Where a service's rows go.
+enum Found {
+    Topic(usize),
+    /// Nowhere; looked for at this time.
+    Unrouted(Instant),
+}
+
+/// One view topic.
+pub(crate) struct Route {
+    pub topic: Arc<str>,
+    /// By partition: whether the current transaction has a row in it.
+    pub touched: Vec<bool>,
+    /// By partition: when a position row was last written.
+    pub told: Vec<Option<Instant>>,
+}
+
+impl Routes {
+    /// The topics that exist already.
+    pub fn open(backend: Arc<dyn Backend>, partitions: u32, settings: &Settings) -> Result<Self, LogError> {
+        let mut routes = Self {
+            partitions,
+            create: settings.create_topics,
+            allowed: settings.services.clone(),
+            routes: Vec::new(),
+            by_service: HashMap::new(),
+            backend: Arc::clone(&backend),
+        };
+        for topic in backend.list()? {
+            if let Some(Ok(service)) = backend.topics().service(&topic).map(Service::new)
+                && routes.is_allowed(&service)
+            {
+                routes.add(service, Arc::from(topic))?;
+            }
+        }
+        Ok(routes)
+    }
+
+    /// The topic of a service, made if it is missing and may be made; `None` if its rows go nowhere.
+    pub fn find(&mut self, service: &Service, now: Instant) -> Result<Option<usize>, LogError> {
+        match self.by_service.get(service) {
+            Some(Found::Topic(route)) => Ok(Some(*route)),
+            Some(Found::Unrouted(at)) if now.saturating_duration_since(*at) < LOOK_AGAIN => Ok(None),
+            _ => self.look(service, now),
+        }
+    }
+
+    fn look(&mut self, service: &Service, now: Instant) -> Result<Option<usize>, LogError> {
+        let topic = self.backend.topics().view(service.as_str());
+        if !self.is_allowed(service) {
+            tracing::warn!(%service, "rows of a service that is not configured are not published");
+        } else if self.backend.partitions(&topic)?.is_some() {
+            return self.add(service.clone(), topic).map(Some);
+        } else if self.create {
+            self.backend.create(&topic, TopicKind::View, self.partitions)?;
+            tracing::info!(%topic, "made a view topic");
+            return self.add(service.clone(), topic).map(Some);
+        } else {
+            tracing::warn!(%topic, "rows are not published: the view topic is missing and may not be made");
+        }
+        self.by_service.insert(service.clone(), Found::Unrouted(now));
+        Ok(None)
+    }
+
+    fn add(&mut self, service: Service, topic: Arc<str>) -> Result<usize, LogError> {
+        let found = self.backend.partitions(&topic)?.unwrap_or_default();
+        if found != self.partitions {
+            return Err(LogError::Refused(format!(
+                "topic {topic} has {found} partitions, the log has {}: they must be as many",
+                self.partitions
+            )));
+        }
+        let partitions = self.partitions as usize;
+        self.routes.push(Route { topic, touched: vec![false; partitions], told: vec![None; partitions] });
+        self.by_service.insert(service, Found::Topic(self.routes.len() - 1));
+        Ok(self.routes.len() - 1)
+    }
+
+    fn is_allowed(&self, service: &Service) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.contains(service.as_str()))
+    }
+
+    pub fn get_mut(&mut self, route: usize) -> Option<&mut Route> {
+        self.routes.get_mut(route)
+    }
+
+    pub fn all(&mut self) -> &mut [Route] {
+        &mut self.routes
+    }
+}
+
+impl Route {
+    /// Notes that the current transaction has a row in a partition.
+    pub fn touch(&mut self, partition: Partition) {
+        if let Some(touched) = self.touched.get_mut(partition as usize) {
+            *touched = true;
+        }
+    }
+
+    /// Whether the current transaction must say how fresh the partition is: it touches it, or nobody said so lately.
+    pub fn is_due(&mut self, partition: Partition, now: Instant, age: Duration) -> bool {
+        let at = partition as usize;
+        let touched = self.touched.get_mut(at).is_some_and(std::mem::take);
+        let Some(told) = self.told.get_mut(at) else { return false };
+        let due = touched || told.is_none_or(|told| now.saturating_duration_since(told) >= age);
+        if due {
+            *told = Some(now);
+        }
+        due
+    }
+}

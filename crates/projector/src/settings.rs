@@ -1,0 +1,48 @@
+//! The workers' bounds.
+
+use std::{collections::BTreeSet, time::Duration};
+
+/// Bounds of a worker, each with its unit.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A transaction takes at most this many commands.
+    pub batch_commands: usize,
+    /// A transaction takes no more commands once its rows have this many bytes.
+    pub batch_bytes: usize,
+    /// A transaction takes no more commands once it is this old.
+    pub batch_age: Duration,
+    /// A checkpoint is taken after this time.
+    pub checkpoint_age: Duration,
+    /// A checkpoint is taken after this many commands of a partition.
+    pub checkpoint_commands: u64,
+    /// A checkpoint is taken once the changes of all partitions take this much memory.
+    pub dirty_bytes: usize,
+    /// Unchanged records that all partitions together keep in memory.
+    pub cache_bytes: usize,
+    /// sled's own cache, of all partitions together.
+    pub sled_cache_bytes: u64,
+    /// A view topic that nothing was written to says how fresh it is after this time.
+    pub position_age: Duration,
+    /// Whether missing view topics are made.
+    pub create_topics: bool,
+    /// The services whose rows are published; nothing for all.
+    pub services: Option<BTreeSet<String>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            batch_commands: 20_000,
+            batch_bytes: 16 << 20,
+            batch_age: Duration::from_millis(200),
+            checkpoint_age: Duration::from_secs(10),
+            checkpoint_commands: 500_000,
+            dirty_bytes: 64 << 20,
+            cache_bytes: 96 << 20,
+            sled_cache_bytes: 32 << 20,
+            position_age: Duration::from_secs(5),
+            create_topics: true,
+            services: None,
+        }
+    }
+}

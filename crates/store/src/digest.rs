@@ -1,0 +1,41 @@
+//! One number for all rows of a view, so that two of them can be compared however they were built.
+
+/// Computed over rows in the order of their keys, as [`Table::scan`](crate::Table::scan) gives them. It depends on that
+/// order: rows in another order give another digest.
+#[derive(Debug, Clone, Default)]
+pub struct Digest {
+    hasher: blake3::Hasher,
+    rows: u64,
+}
+
+/// What a [`Digest`] came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestResult {
+    /// BLAKE3 of all rows, 64 hexadecimal digits.
+    pub hex: String,
+    /// How many rows went in.
+    pub rows: u64,
+}
+
+impl Digest {
+    /// A digest of no rows yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one row. Lengths go in first, so that no two different sequences of rows give the same input.
+    pub fn row(&mut self, key: &[u8], value: &[u8]) {
+        self.hasher.update(&(key.len() as u64).to_be_bytes());
+        self.hasher.update(&(value.len() as u64).to_be_bytes());
+        self.hasher.update(key);
+        self.hasher.update(value);
+        self.rows += 1;
+    }
+
+    /// The digest of all rows that were added.
+    #[must_use]
+    pub fn finish(self) -> DigestResult {
+        DigestResult { hex: self.hasher.finalize().to_hex().to_string(), rows: self.rows }
+    }
+}

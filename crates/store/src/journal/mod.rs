@@ -1,0 +1,225 @@
+//! Lists of small records that only grow, as a channel's timeline does.
+
+mod chunk;
+mod disk;
+mod tails;
+mod window;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use self::{
+    chunk::Chunk,
+    disk::Disk,
+    tails::{Tail, Tails},
+    window::Window,
+};
+use crate::{
+    error::StoreError,
+    part::{Part, Steps},
+    shared::{Name, Shared},
+    writer::{KEY_BYTES, RECORD_BYTES, Writer},
+};
+
+/// Full chunks that one call of [`Journal::write_back`] writes at most: 256 KB.
+const WRITE_BACK_CHUNKS: usize = 42;
+
+/// Lists of records, numbered from 0. How long a list is, the caller knows and says: what is on disk beyond that is
+/// left from a crash, so records may be written before the checkpoint that makes them count.
+pub struct Journal {
+    // The tree comes first: the database must be let go of before the name, which may hold the last of its lock.
+    tree: sled::Tree,
+    name: Name,
+    tails: Tails,
+    /// Lists of full chunks in memory, oldest first, with the ticket that each waits for; `None` until it is sealed.
+    full: VecDeque<(Arc<str>, Option<u64>)>,
+    /// How many at the end of `full` have no ticket.
+    unsealed: usize,
+    pending_bytes: usize,
+}
+
+impl Journal {
+    pub(crate) fn new(name: Name, tree: sled::Tree) -> Self {
+        Self { tree, name, tails: Tails::new(), full: VecDeque::new(), unsealed: 0, pending_bytes: 0 }
+    }
+
+    /// Appends a record as number `index` of `list`, which is how long the list is. Whatever was there at or after it
+    /// is forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if the list is shorter than that; [`StoreError::TooLarge`], also for a list's name of
+    /// more than 1,024 bytes; [`StoreError::Misuse`] for a name with a zero byte; what the disk says.
+    pub fn append(&mut self, list: &str, index: u64, record: &[u8]) -> Result<(), StoreError> {
+        if record.len() >= RECORD_BYTES - 4 {
+            return Err(StoreError::TooLarge { what: "a record", bytes: record.len(), bound: RECORD_BYTES - 5 });
+        }
+        let tail = match self.tails.get_mut(list) {
+            Some(tail) if tail.open.next() == index => tail,
+            Some(_) => return Err(StoreError::Misuse(format!("an append to {list} at {index}, which is not its end"))),
+            None => {
+                let (tail, pending_bytes) = load(self.disk(), list, index)?;
+                self.pending_bytes += pending_bytes;
+                self.tails.insert(tail)
+            }
+        };
+        if !tail.open.takes(record.len()) {
+            let full = std::mem::replace(&mut tail.open, Chunk::starting_at(index));
+            if tail.dirty {
+                tail.full.push_back(full);
+                self.full.push_back((Arc::clone(&tail.name), None));
+                self.unsealed += 1;
+                tail.dirty = false;
+            }
+        }
+        if !tail.dirty {
+            tail.dirty = true;
+            self.pending_bytes += tail.open.bytes().len();
+        }
+        self.pending_bytes += tail.open.push(record);
+        Ok(())
+    }
+
+    /// Visits the records `from..until` of `list` in order, from disk and memory together, and stops after
+    /// `max_records`, or before there would be more than `max_bytes`; one record it visits in any case. `until` is at
+    /// most the list's length.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if a record is not there; what the disk says.
+    pub fn read(
+        &mut self,
+        list: &str,
+        from: u64,
+        until: u64,
+        max_records: usize,
+        max_bytes: usize,
+        visit: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<(), StoreError> {
+        self.name.shared.check()?;
+        let mut window =
+            Window { next: from, until, records_left: max_records.max(1), bytes_left: max_bytes, any: false };
+        let tail = self.tails.get(list);
+        let on_disk_until = tail.map_or(u64::MAX, Tail::first);
+        while window.is_open() && window.next < on_disk_until {
+            // Chunks follow each other without a gap, so only the first one must be searched for.
+            let chunk = if window.any {
+                self.disk().chunk(list, window.next)?
+            } else {
+                self.disk().chunk_before(list, window.next.saturating_add(1))?
+            };
+            match chunk {
+                Some(chunk) if chunk.next() > window.next => window.visit(&chunk, on_disk_until, visit),
+                _ => return Err(self.name.shared.damaged(format!("record {} of {list} is missing", window.next))),
+            }
+        }
+        for chunk in tail.into_iter().flat_map(Tail::chunks) {
+            window.visit(chunk, u64::MAX, visit);
+        }
+        if window.is_open() {
+            return Err(StoreError::Misuse(format!("a read of {list} until {until}, which is beyond its end")));
+        }
+        Ok(())
+    }
+
+    /// Says that all records appended so far belong to transactions up to `ticket`. Tickets only grow.
+    pub fn seal(&mut self, ticket: u64) {
+        let sealed = self.full.len() - self.unsealed;
+        for (_, waits_for) in self.full.range_mut(sealed..) {
+            *waits_for = Some(ticket);
+        }
+        self.unsealed = 0;
+    }
+
+    /// Writes full chunks whose transactions are committed, up to `committed_ticket`, so that the checkpoint has less
+    /// to do. At most 256 KB a call.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn write_back(&mut self, committed_ticket: u64) -> Result<(), StoreError> {
+        self.name.shared.check()?;
+        let disk = Disk { shared: &self.name.shared, tree: &self.tree };
+        let mut writer = Writer::new(disk.shared, disk.tree);
+        for _ in 0..WRITE_BACK_CHUNKS {
+            let Some((list, Some(ticket))) = self.full.front() else {
+                break;
+            };
+            if *ticket > committed_ticket {
+                break;
+            }
+            if let Some(chunk) = self.tails.get_mut(list).and_then(|tail| tail.full.pop_front()) {
+                disk.write(&mut writer, list, &chunk)?;
+                self.pending_bytes -= chunk.bytes().len();
+            }
+            self.full.pop_front();
+        }
+        writer.flush()
+    }
+
+    /// Bytes of memory that only a checkpoint or [`Journal::write_back`] frees.
+    #[must_use]
+    pub fn pending_bytes(&self) -> usize {
+        self.pending_bytes
+    }
+
+    fn disk(&self) -> Disk<'_> {
+        Disk { shared: &self.name.shared, tree: &self.tree }
+    }
+}
+
+/// Fetches the end of a list for an append at `index`, and removes what is stale. Also returns its pending bytes.
+#[cold]
+fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreError> {
+    disk.shared.check()?;
+    if list.len() > KEY_BYTES {
+        return Err(StoreError::TooLarge { what: "a list's name", bytes: list.len(), bound: KEY_BYTES });
+    }
+    if list.contains('\0') {
+        return Err(StoreError::Misuse(format!("{list:?} as a list's name")));
+    }
+    let mut open = disk.chunk_before(list, index)?.unwrap_or_else(|| Chunk::starting_at(0));
+    if open.next() < index {
+        let end = open.next();
+        return Err(disk.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
+    }
+    // A chunk that was cut must be written again even if nothing is added to it: the next one begins inside of what
+    // it was.
+    let was_cut = open.cut(index);
+    disk.remove_from(list, index)?;
+    let pending_bytes = if was_cut { open.bytes().len() } else { 0 };
+    Ok((Tail::new(list, open, was_cut), pending_bytes))
+}
+
+impl Part for Journal {}
+
+impl Steps for Journal {
+    fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    fn belongs_to(&self, store: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.name.shared, store)
+    }
+
+    /// Chunks need no attempt's number: what they hold beyond the lists' committed lengths is cut when it is read.
+    fn write_dirty(&mut self, _attempt: u64) -> Result<(), StoreError> {
+        let disk = Disk { shared: &self.name.shared, tree: &self.tree };
+        let mut writer = Writer::new(disk.shared, disk.tree);
+        for tail in self.tails.in_order() {
+            for chunk in &tail.full {
+                disk.write(&mut writer, &tail.name, chunk)?;
+            }
+            if tail.dirty {
+                disk.write(&mut writer, &tail.name, &tail.open)?;
+            }
+        }
+        writer.flush()
+    }
+
+    fn committed(&mut self) -> Result<(), StoreError> {
+        for tail in self.tails.in_order() {
+            tail.full.clear();
+            tail.dirty = false;
+        }
+        self.full.clear();
+        (self.unsealed, self.pending_bytes) = (0, 0);
+        Ok(())
+    }
+}

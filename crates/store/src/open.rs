@@ -1,0 +1,162 @@
+//! Opening: what is looked at before a store is trusted.
+
+use std::{fs, path::Path, sync::Arc};
+
+use crate::{
+    error::StoreError,
+    identity::Identity,
+    meta::{self, Meta},
+    place::{Mark, Place},
+    shared::{Shared, guarded},
+    store::{MovedAside, Opened, Options, Store},
+};
+
+/// How often sled hands what it has to the system by itself, in milliseconds.
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// [`Store::open`] on a machine whose boot has this id.
+pub(crate) fn open(dir: &Path, identity: &Identity, options: Options, boot: &str) -> Result<Opened, StoreError> {
+    let place = Place::take(dir)?;
+    let found = match look(&place, boot) {
+        Ok(None) => make(&place, identity, options, boot),
+        Ok(Some(mark)) => enter(&place, &mark, Some(identity), options, boot),
+        Err(error) => Err(error),
+    };
+    let reason = match found {
+        Ok((db, meta)) => return Ok(Opened { store: store(db, place, meta, options, false), moved_aside: None }),
+        Err(StoreError::Damaged { reason }) => reason,
+        Err(error) => return Err(error),
+    };
+    let path = place.move_aside()?;
+    tracing::warn!(from = %dir.display(), to = %path.display(), reason, "a store was moved aside");
+    let (db, meta) = make(&place, identity, options, boot)?;
+    Ok(Opened { store: store(db, place, meta, options, false), moved_aside: Some(MovedAside { path, reason }) })
+}
+
+/// [`Store::open_existing`] on a machine whose boot has this id.
+pub(crate) fn open_existing(dir: &Path, options: Options, boot: &str) -> Result<Store, StoreError> {
+    let missing = || StoreError::Missing { dir: dir.to_owned() };
+    let doubtful = |error| match error {
+        StoreError::Damaged { reason } => StoreError::Doubtful { dir: dir.to_owned(), reason },
+        other => other,
+    };
+    if !dir.join("sled").is_dir() {
+        return Err(missing());
+    }
+    let place = Place::take(dir)?;
+    let mark = look(&place, boot).map_err(doubtful)?.ok_or_else(missing)?;
+    let (db, meta) = enter(&place, &mark, None, options, boot).map_err(doubtful)?;
+    Ok(store(db, place, meta, options, true))
+}
+
+/// How the store that is there was left, `None` if there is none. `Damaged` says why it must not be opened.
+fn look(place: &Place, boot: &str) -> Result<Option<Mark>, StoreError> {
+    let Ok(entries) = fs::read_dir(place.database()) else {
+        return Ok(None);
+    };
+    let mark = match place.mark() {
+        Some(Mark::Making) => return Ok(None),
+        Some(mark @ Mark::Closed { .. }) => mark,
+        Some(Mark::Open { boot: opened }) if opened == boot && !boot.is_empty() => Mark::Open { boot: opened },
+        Some(Mark::Open { .. }) => return Err(StoreError::damaged("the machine stopped while it was open")),
+        Some(Mark::Condemned { reason }) => return Err(StoreError::damaged(reason)),
+        None => return Err(StoreError::damaged("how it was left is unknown")),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|e| StoreError::io("read", place.dir(), e))?;
+        // sled cannot open a database whose snapshot was cut off while it was written.
+        if entry.file_name().to_string_lossy().ends_with(".generating") {
+            return Err(StoreError::damaged("a snapshot of it was cut off"));
+        }
+    }
+    Ok(Some(mark))
+}
+
+/// Makes a database where there is none.
+fn make(place: &Place, identity: &Identity, options: Options, boot: &str) -> Result<(sled::Db, Meta), StoreError> {
+    place.set_mark(&Mark::Making)?;
+    place.remove_database()?;
+    let db = start(place, options)?;
+    let meta = guarded(|| Ok(meta::create(&db, identity)))??;
+    place.set_mark(&Mark::Open { boot: boot.to_owned() })?;
+    Ok((db, meta))
+}
+
+/// Opens the database that is there, and leaves a mark if it cannot be used.
+fn enter(
+    place: &Place,
+    mark: &Mark,
+    wanted: Option<&Identity>,
+    options: Options,
+    boot: &str,
+) -> Result<(sled::Db, Meta), StoreError> {
+    place.set_mark(&Mark::Open { boot: boot.to_owned() })?;
+    let entered = examine(place, mark, wanted, options);
+    if let Err(StoreError::Damaged { reason }) = &entered {
+        place.set_mark(&Mark::Condemned { reason: reason.clone() })?;
+    }
+    entered
+}
+
+/// Checks that the database is all there, and what is wanted.
+fn examine(
+    place: &Place,
+    mark: &Mark,
+    wanted: Option<&Identity>,
+    options: Options,
+) -> Result<(sled::Db, Meta), StoreError> {
+    let db = start(place, options)?;
+    let meta = guarded(|| Ok(meta::load(&db)))??;
+    let committed = meta.progress.committed;
+    if matches!(mark, Mark::Closed { committed: closed } if *closed != committed) {
+        return Err(StoreError::damaged(format!("it is at checkpoint {committed}, but was closed at another")));
+    }
+    let Some(wanted) = wanted else {
+        return Ok((db, meta));
+    };
+    if meta.identity.generation != wanted.generation {
+        close(db, place, committed)?;
+        return Err(StoreError::Generation {
+            dir: place.dir().to_owned(),
+            found: meta.identity.generation,
+            wanted: wanted.generation.clone(),
+        });
+    }
+    match meta.identity.difference(wanted) {
+        Some(difference) => Err(StoreError::damaged(difference)),
+        None => Ok((db, meta)),
+    }
+}
+
+/// sled itself; on damaged files it may panic.
+fn start(place: &Place, options: Options) -> Result<sled::Db, StoreError> {
+    if !place.wait_for_release() {
+        return Err(StoreError::InUse { dir: place.dir().to_owned() });
+    }
+    let config = sled::Config::new()
+        .path(place.database())
+        .cache_capacity(options.sled_cache_bytes)
+        .flush_every_ms(Some(FLUSH_EVERY_MS))
+        .use_compression(false);
+    guarded(|| config.open())
+}
+
+/// Drops the database, puts its files on the disk, and says so.
+pub(crate) fn close(db: sled::Db, place: &Place, committed: u64) -> Result<(), StoreError> {
+    drop(db);
+    if !place.wait_for_release() {
+        return Err(StoreError::InUse { dir: place.dir().to_owned() });
+    }
+    place.sync()?;
+    place.set_mark(&Mark::Closed { committed })
+}
+
+fn store(db: sled::Db, place: Place, meta: Meta, options: Options, read_only: bool) -> Store {
+    Store {
+        shared: Arc::new(Shared::new(db, place, meta.progress.committed, meta.failed)),
+        identity: meta.identity,
+        progress: meta.progress,
+        options,
+        read_only,
+    }
+}

@@ -1,0 +1,219 @@
+//! What is moved aside, what is refused, and what is trusted.
+
+use std::fs;
+
+use super::*;
+use crate::meta::FAILED_ATTEMPTS;
+
+fn make(dir: &Path) {
+    let mut store = reopen(dir);
+    let mut table = store.table("t", CODEC).unwrap();
+    for number in 0..50_u8 {
+        *table.write(&[b'k', number]).unwrap() = vec![number; 100];
+    }
+    store.checkpoint(b"position", &mut [&mut table]).unwrap();
+    drop(table);
+    store.close().unwrap();
+}
+
+/// Changes something behind the store's back.
+fn in_sled(dir: &Path, change: impl FnOnce(&sled::Tree)) {
+    let db = sled::open(dir.join("sled")).unwrap();
+    change(&db.open_tree("meta").unwrap());
+    db.flush().unwrap();
+}
+
+fn with(change: impl FnOnce(&mut Identity)) -> Identity {
+    let mut identity = identity();
+    change(&mut identity);
+    identity
+}
+
+#[test]
+fn another_identity_is_moved_aside() {
+    for (identity, reason) in [
+        (with(|i| i.role = "view:desk".into()), "its role is project, not view:desk"),
+        (with(|i| i.log_id = "log2".into()), "its log is log, not log2"),
+        (with(|i| i.topic = "commands2".into()), "its topic is commands, not commands2"),
+        (with(|i| i.partition = Some(4)), "its partition is 3, not 4"),
+        (with(|i| i.partition = None), "its partition is 3, not all"),
+        (with(|i| i.format = 2), "its format is 1, not 2"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        make(&path);
+        let opened = open::open(&path, &identity, OPTIONS, BOOT).unwrap();
+        let aside = opened.moved_aside.unwrap();
+        assert_eq!((aside.reason.as_str(), aside.path), (reason, dir.path().join("store.aside-1")));
+        assert_eq!((opened.store.identity(), opened.store.position()), (&identity, None));
+        assert!(rows(&opened.store.table("t", CODEC).unwrap()).is_empty());
+    }
+}
+
+/// What somebody does to a store's folder, and what is said of it.
+type Spoil = (&'static str, fn(&Path));
+
+#[test]
+fn what_is_doubtful_is_moved_aside() {
+    let cases: &[Spoil] = &[
+        ("a snapshot of it was cut off", |dir| fs::write(dir.join("sled/snap.00AB.generating"), "").unwrap()),
+        ("how it was left is unknown", |dir| fs::remove_file(dir.join("mark")).unwrap()),
+        ("how it was left is unknown", |dir| fs::write(dir.join("mark"), "partyline-store 1\nclos").unwrap()),
+        ("how it was left is unknown", |dir| fs::write(dir.join("mark"), "partyline-store 2\nclosed 1\n").unwrap()),
+        ("but was closed at another", |dir| fs::write(dir.join("mark"), "partyline-store 1\nclosed 2\n").unwrap()),
+        ("the machine stopped", |dir| fs::write(dir.join("mark"), "partyline-store 1\nopen boot-0\n").unwrap()),
+        ("the machine stopped", |dir| fs::write(dir.join("mark"), "partyline-store 1\nopen \n").unwrap()),
+        ("for a reason", |dir| fs::write(dir.join("mark"), "partyline-store 1\ncondemned for a reason\n").unwrap()),
+        ("its identity cannot be read", |dir| {
+            in_sled(dir, |meta| drop(meta.insert("identity", b"nonsense".as_slice()).unwrap()));
+        }),
+        ("its progress cannot be read", |dir| {
+            in_sled(dir, |meta| {
+                let mut progress = meta.get("progress").unwrap().unwrap().to_vec();
+                progress[20] ^= 1;
+                meta.insert("progress", progress).unwrap();
+            });
+        }),
+        ("it does not say whose it is", |dir| in_sled(dir, |meta| drop(meta.remove("progress").unwrap()))),
+        ("its list of failed checkpoints cannot be read", |dir| {
+            in_sled(dir, |meta| drop(meta.insert("failed", b"".as_slice()).unwrap()));
+        }),
+        ("", |dir| fs::write(dir.join("sled/conf"), "nonsense that is long enough").unwrap()),
+        // sled takes this one for an empty database.
+        ("whose it is", |dir| fs::write(dir.join("sled/db"), vec![0x55; 600_000]).unwrap()),
+        ("", |dir| fs::File::options().write(true).open(dir.join("sled/db")).unwrap().set_len(3_000).unwrap()),
+    ];
+    for (number, (reason, spoil)) in cases.iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        make(&path);
+        spoil(&path);
+        match open::open_existing(&path, OPTIONS, BOOT) {
+            Err(StoreError::Doubtful { reason: found, .. }) => assert!(found.contains(reason), "{number}: {found}"),
+            other => panic!("{number}: {:?}", other.map(|_| ())),
+        }
+        assert!(!dir.path().join("store.aside-1").exists(), "{number}: reading moves nothing");
+        let aside = open(&path).unwrap().moved_aside.unwrap_or_else(|| panic!("{number}: {reason}"));
+        assert!(aside.reason.contains(reason) && aside.path.is_dir(), "{number}: {}", aside.reason);
+        make(&path);
+    }
+}
+
+#[test]
+fn a_store_that_was_never_finished_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    make(&path);
+    fs::write(path.join("mark"), "partyline-store 1\nmaking\n").unwrap();
+    fs::write(path.join("sled/db"), "half").unwrap();
+    assert!(matches!(open::open_existing(&path, OPTIONS, BOOT), Err(StoreError::Missing { .. })));
+    assert_eq!(reopen(&path).position(), None);
+}
+
+#[test]
+fn damage_that_is_met_later_moves_it_aside_at_the_next_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let mut store = reopen(&path);
+    let mut table = store.table("t", CODEC).unwrap();
+    *table.write(b"key").unwrap() = b"undecodable".to_vec();
+    store.checkpoint(b"1", &mut [&mut table]).unwrap();
+    drop(table);
+    let mut table = store.table("t", CODEC).unwrap();
+    let error = table.read(b"key").unwrap_err();
+    assert_eq!(error.to_string(), "the store is damaged: the record key of table/t does not decode: it says so");
+    drop(table);
+    assert!(matches!(store.close(), Err(StoreError::Broken)));
+    let aside = open(&path).unwrap().moved_aside.unwrap();
+    assert_eq!(aside.reason, "the record key of table/t does not decode: it says so");
+}
+
+#[test]
+fn another_generation_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    make(&path);
+    let other = with(|i| i.generation = "v2".into());
+    match open::open(&path, &other, OPTIONS, BOOT) {
+        Err(StoreError::Generation { found, wanted, .. }) => assert_eq!((&*found, &*wanted), ("v1", "v2")),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+    // Not even the mark of its clean stop is gone: a machine that stops now costs nothing.
+    let opened = open::open(&path, &identity(), OPTIONS, "boot-2").unwrap();
+    assert_eq!((opened.moved_aside, opened.store.position()), (None, Some(&b"position"[..])));
+}
+
+#[test]
+fn a_clean_stop_outlives_the_machine_and_a_killed_process_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    make(&path);
+    let opened = open::open(&path, &identity(), OPTIONS, "boot-2").unwrap();
+    assert_eq!((opened.moved_aside, opened.store.position()), (None, Some(&b"position"[..])));
+    drop(opened.store); // not closed
+    let opened = open::open(&path, &identity(), OPTIONS, "boot-2").unwrap();
+    assert_eq!((opened.moved_aside, opened.store.position()), (None, Some(&b"position"[..])));
+    drop(opened.store);
+    for (boot, aside) in [("boot-3", "store.aside-1"), ("boot-4", "store.aside-2")] {
+        let opened = open::open(&path, &identity(), OPTIONS, boot).unwrap();
+        assert_eq!(opened.moved_aside.unwrap().path, dir.path().join(aside));
+    }
+}
+
+#[test]
+fn a_store_has_one_user_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let in_use = |path: &Path| {
+        assert!(matches!(open(path), Err(StoreError::InUse { .. })));
+        assert!(matches!(open::open_existing(path, OPTIONS, BOOT), Err(StoreError::InUse { .. })));
+    };
+    let store = reopen(&path);
+    in_use(&path);
+    let table = store.table("t", CODEC).unwrap();
+    drop(store);
+    in_use(&path);
+    drop(table);
+    drop(reopen(&path));
+}
+
+#[test]
+fn reading_needs_a_store_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let read = || open::open_existing(&path, OPTIONS, BOOT);
+    assert!(matches!(read(), Err(StoreError::Missing { .. })));
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(read(), Err(StoreError::Missing { .. })));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "not even a lock was made");
+    make(&path);
+    let mut store = read().unwrap();
+    assert_eq!((store.identity(), store.position()), (&identity(), Some(&b"position"[..])));
+    let mut table = store.table("t", CODEC).unwrap();
+    assert_eq!(rows(&table).len(), 50);
+    assert!(matches!(store.checkpoint(b"2", &mut [&mut table]), Err(StoreError::Misuse(_))));
+    assert!(store.size_bytes() > 0);
+    drop(table);
+    store.close().unwrap();
+}
+
+/// With the last one that can be remembered it still opens; with one more it does not.
+#[test]
+fn interrupted_checkpoints_are_remembered_up_to_a_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    make(&path);
+    let interrupt = |remembered: usize, begun: u64| {
+        in_sled(&path, |meta| {
+            let failed: Vec<u64> = (2..).take(remembered).collect();
+            meta.insert("failed", crate::meta::encode_failed(&failed)).unwrap();
+            let progress = crate::meta::Progress { begun, committed: 1, position: None };
+            meta.insert("progress", progress.encode()).unwrap();
+        });
+    };
+    interrupt(FAILED_ATTEMPTS - 1, 9_000);
+    drop(reopen(&path));
+    drop(reopen(&path));
+    interrupt(FAILED_ATTEMPTS, 9_001);
+    assert!(open(&path).unwrap().moved_aside.unwrap().reason.contains("4096 of its checkpoints"));
+}

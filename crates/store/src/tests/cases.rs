@@ -1,0 +1,168 @@
+//! Single cases of checkpoints, caches and misuse.
+
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::Digest;
+
+fn set(table: &mut Table<Bytes>, key: &str, value: &str) {
+    *table.write(key.as_bytes()).unwrap() = value.as_bytes().to_vec();
+}
+
+fn get(table: &mut Table<Bytes>, key: &str) -> String {
+    String::from_utf8(table.read(key.as_bytes()).unwrap().clone()).unwrap()
+}
+
+/// Begins a checkpoint that is cut off after `writes` batches, and ends the process.
+fn interrupted(dir: &Path, writes: u64, changes: &[(&str, &str)]) {
+    let mut store = reopen(dir);
+    let mut table = store.table("t", CODEC).unwrap();
+    changes.iter().for_each(|(key, value)| set(&mut table, key, value));
+    store.shared.batches_until_fault.store(writes, Ordering::Relaxed);
+    assert!(store.checkpoint(b"interrupted", &mut [&mut table]).is_err());
+    // Nothing goes on after a failure.
+    assert!(matches!(store.checkpoint(b"again", &mut [&mut table]), Err(StoreError::Broken)));
+    assert!(matches!(table.read(b"other"), Err(StoreError::Broken)));
+}
+
+fn complete(dir: &Path, position: &str, changes: &[(&str, &str)]) {
+    let mut store = reopen(dir);
+    let mut table = store.table("t", CODEC).unwrap();
+    changes.iter().for_each(|(key, value)| set(&mut table, key, value));
+    store.checkpoint(position.as_bytes(), &mut [&mut table]).unwrap();
+}
+
+fn check(dir: &Path, position: &str, expect: &[(&str, &str)]) {
+    let store = reopen(dir);
+    let mut table = store.table("t", CODEC).unwrap();
+    assert_eq!(store.position(), (!position.is_empty()).then_some(position.as_bytes()));
+    let expected = expect.iter().map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec()));
+    assert_eq!(rows(&table), expected.collect::<Vec<_>>());
+    for (key, value) in expect {
+        assert_eq!(get(&mut table, key), *value);
+    }
+}
+
+#[test]
+fn failed_attempts_never_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    // The first checkpoint ever is cut off, twice in a row.
+    interrupted(dir, 1, &[("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")]);
+    interrupted(dir, 1, &[("a", "y"), ("b", "y"), ("c", "y"), ("d", "y")]);
+    check(dir, "", &[]);
+    complete(dir, "1", &[("a", "1"), ("d", "1")]);
+    check(dir, "1", &[("a", "1"), ("d", "1")]);
+    // b and c of the failed attempts lie there with lower numbers than the committed one.
+    interrupted(dir, 2, &[("a", "z"), ("b", "z"), ("c", "z"), ("d", "z")]);
+    interrupted(dir, 1, &[("a", "w"), ("b", "w"), ("c", "w"), ("d", "w")]);
+    complete(dir, "2", &[("b", "2")]);
+    check(dir, "2", &[("a", "1"), ("b", "2"), ("d", "1")]);
+}
+
+#[test]
+fn removed_records_stay_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    for (position, value) in [("1", "1"), ("2", "2")] {
+        // Both slots are used in turn, so the removal is seen from each.
+        complete(dir, position, &[("a", value)]);
+        interrupted(dir, 0, &[("a", "")]);
+        check(dir, position, &[("a", value)]);
+    }
+    complete(dir, "3", &[("a", "")]);
+    check(dir, "3", &[]);
+    let store = reopen(dir);
+    let tree = store.shared.db.open_tree("table/t").unwrap();
+    assert!(tree.is_empty(), "nothing of it is left");
+}
+
+#[test]
+fn a_checkpoint_takes_every_open_part_of_its_own_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut other = reopen(&dir.path().join("other"));
+    let (mut a, mut b) = (store.table("a", CODEC).unwrap(), store.table("b", CODEC).unwrap());
+    let mut foreign = other.table("b", CODEC).unwrap();
+    assert!(matches!(store.table("a", CODEC), Err(StoreError::Misuse(_))));
+    assert!(matches!(store.checkpoint(b"1", &mut [&mut a]), Err(StoreError::Misuse(_))));
+    assert!(matches!(store.checkpoint(b"1", &mut [&mut a, &mut foreign]), Err(StoreError::Misuse(_))));
+    assert!(matches!(other.checkpoint(&[0; 70_000], &mut [&mut foreign]), Err(StoreError::TooLarge { .. })));
+    store.checkpoint(b"1", &mut [&mut a, &mut b]).unwrap();
+    drop(b);
+    store.checkpoint(b"2", &mut [&mut a]).unwrap();
+    assert!(matches!(store.close(), Err(StoreError::Misuse(_))), "a is open");
+}
+
+#[test]
+fn memory_is_counted_and_kept_to_its_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut table = store.table("t", CODEC).unwrap();
+    for number in 0..200 {
+        set(&mut table, &format!("{number:03}"), "some forty bytes of a value, or thereby");
+        table.trim();
+    }
+    let dirty = table.dirty_bytes();
+    assert!(dirty > 200 * (39 + 24) && dirty < 200 * 400, "{dirty}");
+    assert_eq!(dirty, table.cached_bytes(), "nothing dirty is let go of");
+    // What was handed out last counts with what it weighs now.
+    table.write(b"000").unwrap().resize(10_000, 1);
+    assert!(table.dirty_bytes() > dirty + 9_900);
+    store.checkpoint(b"1", &mut [&mut table]).unwrap();
+    assert_eq!(table.dirty_bytes(), 0);
+    for number in 0..200 {
+        table.read(format!("{number:03}").as_bytes()).unwrap();
+        table.trim();
+        let most = OPTIONS.table_cache_bytes + OPTIONS.table_cache_bytes / 32 + 400;
+        assert!(number == 0 || table.cached_bytes() <= most, "{}", table.cached_bytes());
+    }
+    assert_eq!(get(&mut table, "199"), "some forty bytes of a value, or thereby");
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut table = store.table("t", CODEC).unwrap();
+    assert!(matches!(table.read(&[7; 1_025]), Err(StoreError::TooLarge { bound: 1_024, .. })));
+    *table.write(b"a").unwrap() = vec![1; 1_530_000];
+    store.checkpoint(b"1", &mut [&mut table]).unwrap();
+    assert_eq!(rows(&table)[0].1.len(), 1_530_000);
+    table.write(b"a").unwrap().push(1);
+    assert!(matches!(store.checkpoint(b"2", &mut [&mut table]), Err(StoreError::TooLarge { .. })));
+}
+
+#[test]
+fn a_digest_depends_on_the_rows_and_not_on_how_they_were_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys: Vec<String> = (0..40).map(|number| format!("key-{number}")).collect();
+    let digest = |name: &str, order: &[String], checkpoint_each: usize| {
+        let mut store = reopen(&dir.path().join(name));
+        let mut table = store.table("t", CODEC).unwrap();
+        for (count, key) in order.iter().enumerate() {
+            set(&mut table, key, "before");
+            if count % checkpoint_each == 0 {
+                store.checkpoint(b"1", &mut [&mut table]).unwrap();
+            }
+            set(&mut table, key, key);
+        }
+        store.checkpoint(b"2", &mut [&mut table]).unwrap();
+        let mut digest = Digest::new();
+        rows(&table).iter().for_each(|(key, value)| digest.row(key, value));
+        digest.finish()
+    };
+    let straight = digest("a", &keys, 1);
+    let reversed: Vec<String> = keys.iter().rev().cloned().collect();
+    assert_eq!(straight, digest("b", &reversed, 7));
+    assert_eq!((straight.rows, straight.hex.len()), (40, 64));
+    assert_ne!(straight, digest("c", &keys[1..], 1));
+
+    let of = |rows: &[(&str, &str)]| {
+        let mut digest = Digest::new();
+        rows.iter().for_each(|(key, value)| digest.row(key.as_bytes(), value.as_bytes()));
+        digest.finish().hex
+    };
+    assert_ne!(of(&[("a", "b"), ("c", "d")]), of(&[("c", "d"), ("a", "b")]), "the order is part of it");
+    assert_ne!(of(&[("ab", "c")]), of(&[("a", "bc")]), "so is where a key ends");
+}

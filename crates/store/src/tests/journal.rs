@@ -1,0 +1,176 @@
+//! Cases of journals.
+
+use super::*;
+use crate::Journal;
+
+fn read(journal: &mut Journal, list: &str, from: u64, until: u64, records: usize, bytes: usize) -> Vec<String> {
+    let mut read = Vec::new();
+    let mut visit = |index: u64, record: &[u8]| {
+        assert_eq!(index, from + read.len() as u64);
+        read.push(String::from_utf8_lossy(record).into_owned());
+    };
+    journal.read(list, from, until, records, bytes, &mut visit).unwrap();
+    read
+}
+
+fn fill(journal: &mut Journal, list: &str, from: u64, until: u64, text: &str) {
+    (from..until).for_each(|index| journal.append(list, index, format!("{text}{index}").as_bytes()).unwrap());
+}
+
+#[test]
+fn a_read_stops_where_it_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut journal = store.journal("j").unwrap();
+    fill(&mut journal, "l", 0, 2_000, "record ");
+    fill(&mut journal, "l2", 0, 3, "other ");
+    for on_disk in [false, true] {
+        if on_disk {
+            store.checkpoint(b"1", &mut [&mut journal]).unwrap();
+            drop(journal);
+            journal = store.journal("j").unwrap();
+        }
+        for (from, until, records, bytes, expect) in [
+            (0, 0, 9, 999, 0..0),
+            (5, 4, 9, 999, 0..0),
+            (0, 3, 9, 999, 0..3),
+            (1_990, 2_000, 99, 999, 1_990..2_000),
+            (700, 2_000, 2, 999, 700..702),
+            (700, 2_000, 99, 10 * 3 + 9, 700..703),
+            (700, 2_000, 99, 0, 700..701),
+            (0, 2_000, 9_999, 99_999, 0..2_000),
+        ] {
+            let expect: Vec<String> = expect.map(|index| format!("record {index}")).collect();
+            assert_eq!(read(&mut journal, "l", from, until, records, bytes), expect, "{from}..{until} {on_disk}");
+        }
+        assert_eq!(read(&mut journal, "l2", 1, 3, 9, 999), ["other 1", "other 2"]);
+    }
+}
+
+/// Chunks that were written before their checkpoint, which then never came, are cut by the next append.
+#[test]
+fn an_append_forgets_what_was_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    let ahead = |from: u64, until: u64, text: &str| {
+        let store = reopen(dir);
+        let mut journal = store.journal("j").unwrap();
+        fill(&mut journal, "l", from, until, text);
+        journal.seal(1);
+        for _ in 0..10 {
+            journal.write_back(1).unwrap();
+        }
+    };
+    let mut store = reopen(dir);
+    let mut journal = store.journal("j").unwrap();
+    fill(&mut journal, "l", 0, 700, "kept ");
+    store.checkpoint(b"700", &mut [&mut journal]).unwrap();
+    drop((journal, store));
+
+    ahead(700, 4_000, "stale ");
+    ahead(700, 5_000, "of another length, and stale as well ");
+    let mut store = reopen(dir);
+    let mut journal = store.journal("j").unwrap();
+    assert_eq!(read(&mut journal, "l", 699, 700, 9, 999), ["kept 699"]);
+    fill(&mut journal, "l", 700, 1_500, "new ");
+    store.checkpoint(b"1500", &mut [&mut journal]).unwrap();
+    drop((journal, store));
+
+    let store = reopen(dir);
+    let mut journal = store.journal("j").unwrap();
+    let all = read(&mut journal, "l", 0, 1_500, 9_999, 99_999);
+    assert_eq!((all[699].as_str(), all[700].as_str(), all[1_499].as_str()), ("kept 699", "new 700", "new 1499"));
+    let stale = store.shared.db.open_tree("journal/j").unwrap();
+    assert!(!stale.iter().values().any(|chunk| String::from_utf8_lossy(&chunk.unwrap()).contains("stale")));
+}
+
+/// The next record does not fit after the cut, so the chunk that was cut is not touched by it.
+#[test]
+fn a_cut_chunk_is_written_even_if_nothing_is_added_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut journal = store.journal("j").unwrap();
+    fill(&mut journal, "l", 0, 10, "short ");
+    store.checkpoint(b"10", &mut [&mut journal]).unwrap();
+    drop(journal);
+    let mut journal = store.journal("j").unwrap();
+    journal.append("l", 5, &[b'x'; 9_000]).unwrap();
+    journal.append("l", 6, b"six").unwrap();
+    assert!(journal.pending_bytes() > 9_000);
+    store.checkpoint(b"7", &mut [&mut journal]).unwrap();
+    assert_eq!(journal.pending_bytes(), 0);
+    drop(journal);
+    let mut journal = store.journal("j").unwrap();
+    let all = read(&mut journal, "l", 0, 7, 99, 99_999);
+    assert_eq!((all[4].as_str(), all[5].len(), all[6].as_str()), ("short 4", 9_000, "six"));
+}
+
+#[test]
+fn only_committed_transactions_are_written_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = reopen(&dir.path().join("store"));
+    let mut journal = store.journal("j").unwrap();
+    let tree = store.shared.db.open_tree("journal/j").unwrap();
+    let text = "x".repeat(1_400); // four to a chunk
+    fill(&mut journal, "l", 0, 9, &text);
+    journal.seal(7);
+    fill(&mut journal, "l", 9, 17, &text);
+    for (committed, chunks) in [(6, 0), (7, 2), (7, 2)] {
+        journal.write_back(committed).unwrap();
+        assert_eq!(tree.len(), chunks, "{committed}");
+    }
+    // The third chunk began before the seal and was filled after it: it belongs to the later transaction.
+    journal.seal(8);
+    for (committed, chunks) in [(7, 2), (8, 4)] {
+        journal.write_back(committed).unwrap();
+        assert_eq!(tree.len(), chunks, "{committed}");
+    }
+    let pending = journal.pending_bytes();
+    assert!(pending > 1_400 && pending < 2_000, "only the open chunk is left: {pending}");
+    // A call's work is bounded.
+    fill(&mut journal, "l", 17, 1_017, &text);
+    journal.seal(9);
+    journal.write_back(9).unwrap();
+    assert_eq!(tree.len(), 4 + 42);
+    assert_eq!(read(&mut journal, "l", 0, 1_017, 9_999, usize::MAX).len(), 1_017);
+}
+
+#[test]
+fn ends_of_many_lists_are_let_go_of_and_fetched_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut journal = store.journal("j").unwrap();
+    for round in 0..3 {
+        for list in 0..3_000 {
+            journal.append(&format!("list {list}"), round, format!("{list} {round}").as_bytes()).unwrap();
+        }
+        store.checkpoint(&[], &mut [&mut journal]).unwrap();
+    }
+    for list in (0..3_000).step_by(7) {
+        let expect: Vec<String> = (0..3).map(|round| format!("{list} {round}")).collect();
+        assert_eq!(read(&mut journal, &format!("list {list}"), 0, 3, 9, 999), expect);
+    }
+}
+
+#[test]
+fn wrong_use_and_gaps_are_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    let mut store = reopen(dir);
+    let mut journal = store.journal("j").unwrap();
+    assert!(matches!(journal.append("a\0b", 0, b""), Err(StoreError::Misuse(_))));
+    assert!(matches!(journal.append(&"a".repeat(1_025), 0, b""), Err(StoreError::TooLarge { .. })));
+    assert!(matches!(journal.append("a", 0, &vec![0; 1_530_000]), Err(StoreError::TooLarge { .. })));
+    journal.append("a", 0, &vec![1; 1_500_000]).unwrap();
+    journal.append("a", 1, b"").unwrap();
+    assert!(matches!(journal.append("a", 1, b""), Err(StoreError::Misuse(_))), "two appends at one index");
+    assert!(matches!(journal.read("a", 0, 3, 9, 9_999_999, &mut |_, _| ()), Err(StoreError::Misuse(_))));
+    store.checkpoint(b"1", &mut [&mut journal]).unwrap();
+    drop(journal);
+    let mut journal = store.journal("j").unwrap();
+    assert_eq!(read(&mut journal, "a", 0, 2, 9, 9_999_999)[0].len(), 1_500_000);
+    assert!(matches!(journal.append("a", 3, b""), Err(StoreError::Damaged { .. })), "record 2 is missing");
+    assert!(matches!(journal.append("a", 2, b""), Err(StoreError::Broken)));
+    drop((journal, store));
+    assert!(open(dir).unwrap().moved_aside.unwrap().reason.contains("a ends at 2, before its length of 3"));
+}

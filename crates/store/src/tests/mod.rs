@@ -1,0 +1,55 @@
+//! Tests of whole stores. `model` compares random histories with faults to plain maps; the others are cases.
+
+mod aside;
+mod cases;
+mod journal;
+mod model;
+
+use std::{ops::ControlFlow, path::Path};
+
+use crate::{Codec, Identity, Opened, Options, Store, StoreError, Table, open};
+
+/// A record of the tests: bytes; an empty one is not stored.
+type Bytes = Vec<u8>;
+
+const CODEC: Codec<Bytes> = Codec {
+    encode: |record, bytes| bytes.extend_from_slice(record),
+    decode: |bytes| if bytes == b"undecodable" { Err("it says so".into()) } else { Ok(bytes.to_vec()) },
+    weigh: |record| size_of::<Bytes>() + record.capacity(),
+    keep: |record| !record.is_empty(),
+};
+
+const OPTIONS: Options = Options { sled_cache_bytes: 4 << 20, table_cache_bytes: 4_000 };
+const BOOT: &str = "boot-1";
+
+fn identity() -> Identity {
+    Identity {
+        role: "project".into(),
+        log_id: "log".into(),
+        topic: "commands".into(),
+        partition: Some(3),
+        generation: "v1".into(),
+        format: 1,
+    }
+}
+
+fn open(dir: &Path) -> Result<Opened, StoreError> {
+    open::open(dir, &identity(), OPTIONS, BOOT)
+}
+
+/// Opens a store that must not be moved aside.
+fn reopen(dir: &Path) -> Store {
+    let opened = open(dir).unwrap();
+    assert_eq!(opened.moved_aside, None);
+    opened.store
+}
+
+fn rows(table: &Table<Bytes>) -> Vec<(Bytes, Bytes)> {
+    let mut rows = Vec::new();
+    let mut visit = |key: &[u8], record: Bytes| {
+        rows.push((key.to_vec(), record));
+        Ok(ControlFlow::Continue(()))
+    };
+    table.scan(b"", &mut visit).unwrap();
+    rows
+}

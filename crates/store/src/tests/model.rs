@@ -1,0 +1,196 @@
+//! Random histories of writes, appends, checkpoints and crashes, against plain maps.
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::atomic::Ordering};
+
+use proptest::prelude::*;
+
+use super::{Bytes, CODEC, reopen, rows};
+use crate::{Journal, Store, Table};
+
+/// What the store must hold.
+#[derive(Clone, Default, Debug, PartialEq)]
+struct Model {
+    records: BTreeMap<Bytes, Bytes>,
+    lists: BTreeMap<String, Vec<Bytes>>,
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Write {
+        key: Bytes,
+        length: usize,
+    },
+    Read {
+        key: Bytes,
+    },
+    Append {
+        list: u8,
+        length: usize,
+        times: u8,
+    },
+    WriteBack,
+    Trim,
+    Checkpoint,
+    /// A checkpoint whose n-th write the disk refuses; then the store is opened again.
+    Fault {
+        writes: u64,
+    },
+    /// The process ends: what was not in a checkpoint is gone.
+    Crash,
+    Close,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let key = prop::collection::vec(0_u8..4, 0..3);
+    let length = prop_oneof![3 => 0_usize..40, 1 => Just(7_000), 1 => Just(15_000)];
+    prop_oneof![
+        8 => (key.clone(), length).prop_map(|(key, length)| Op::Write { key, length }),
+        2 => key.prop_map(|key| Op::Read { key }),
+        8 => (0_u8..3, 1_usize..2_500, 1_u8..6).prop_map(|(list, length, times)| Op::Append { list, length, times }),
+        1 => (0_u8..3).prop_map(|list| Op::Append { list, length: 14_000, times: 1 }),
+        2 => Just(Op::WriteBack),
+        2 => Just(Op::Trim),
+        3 => Just(Op::Checkpoint),
+        3 => (0_u64..12).prop_map(|writes| Op::Fault { writes }),
+        1 => Just(Op::Crash),
+        1 => Just(Op::Close),
+    ]
+}
+
+struct Run<'a> {
+    dir: &'a Path,
+    store: Store,
+    table: Table<Bytes>,
+    journal: Journal,
+    now: Model,
+    committed: Model,
+    checkpoints: u64,
+    ticket: u64,
+    fill: u8,
+}
+
+impl<'a> Run<'a> {
+    fn new(dir: &'a Path) -> Self {
+        let store = reopen(dir);
+        let (table, journal) = (store.table("t", CODEC).unwrap(), store.journal("j").unwrap());
+        let (now, committed) = Default::default();
+        Self { dir, store, table, journal, now, committed, checkpoints: 0, ticket: 0, fill: 0 }
+    }
+
+    /// Opens the store again, as the process that ended left it.
+    fn restart(self) -> Self {
+        let Self { dir, store, table, journal, committed, checkpoints, fill, .. } = self;
+        drop((table, journal, store));
+        let mut run = Self { now: committed.clone(), committed, checkpoints, fill, ..Self::new(dir) };
+        assert_eq!(
+            run.store.position(),
+            (checkpoints > 0).then_some(checkpoints.to_be_bytes()).as_ref().map(|p| &p[..])
+        );
+        run.check();
+        run
+    }
+
+    fn checkpoint(&mut self, writes: u64) -> bool {
+        self.store.shared.batches_until_fault.store(writes, Ordering::Relaxed);
+        let position = (self.checkpoints + 1).to_be_bytes();
+        let done = self.store.checkpoint(&position, &mut [&mut self.table, &mut self.journal]).is_ok();
+        self.store.shared.batches_until_fault.store(u64::MAX, Ordering::Relaxed);
+        // What fails after the commit is cleaning up: the position says that the checkpoint is whole.
+        if self.store.position() == Some(&position) {
+            self.checkpoints += 1;
+            self.committed = self.now.clone();
+        }
+        done
+    }
+
+    fn step(mut self, op: &Op) -> Self {
+        match op {
+            Op::Write { key, length } => {
+                self.fill = self.fill.wrapping_add(1);
+                let value = vec![self.fill; *length];
+                self.table.write(key).unwrap().clone_from(&value);
+                self.now.records.insert(key.clone(), value);
+            }
+            Op::Read { key } => {
+                assert_eq!(Some(self.table.read(key).unwrap()), self.now.records.get(key).or(Some(&vec![])));
+            }
+            Op::Append { list, length, times } => self.append(&format!("list-{list}"), *length, *times),
+            Op::WriteBack => {
+                // What the last call sealed is committed now, what this one seals is not.
+                self.journal.write_back(self.ticket).unwrap();
+                self.ticket += 1;
+                self.journal.seal(self.ticket);
+            }
+            Op::Trim => self.table.trim(),
+            Op::Checkpoint => assert!(self.checkpoint(u64::MAX)),
+            Op::Fault { writes } => {
+                if !self.checkpoint(*writes) {
+                    return self.restart();
+                }
+            }
+            Op::Crash => return self.restart(),
+            Op::Close => {
+                assert!(self.checkpoint(u64::MAX));
+                let Self { dir, store, table, journal, now, committed, checkpoints, fill, .. } = self;
+                drop((table, journal));
+                store.close().unwrap();
+                return Self { now, committed, checkpoints, fill, ..Self::new(dir) };
+            }
+        }
+        self
+    }
+
+    fn append(&mut self, list: &str, length: usize, times: u8) {
+        for _ in 0..times {
+            self.fill = self.fill.wrapping_add(1);
+            let records = self.now.lists.entry(list.to_owned()).or_default();
+            let record = vec![self.fill; length];
+            self.journal.append(list, records.len() as u64, &record).unwrap();
+            records.push(record);
+        }
+    }
+
+    /// Everything is as the model says, now and at the last checkpoint.
+    fn check(&mut self) {
+        for (key, value) in &self.now.records {
+            assert_eq!(self.table.read(key).unwrap(), value, "{key:?}");
+        }
+        let mut kept = self.committed.records.clone();
+        kept.retain(|_, value| !value.is_empty());
+        assert_eq!(BTreeMap::from_iter(rows(&self.table)), kept);
+        assert!(rows(&self.table).is_sorted());
+        let middle = vec![1_u8, 2];
+        let mut first = Vec::new();
+        let mut stop_at_first = |key: &[u8], _| {
+            first.push(key.to_vec());
+            Ok(ControlFlow::Break(()))
+        };
+        self.table.scan(&middle, &mut stop_at_first).unwrap();
+        assert!(first.iter().eq(kept.range(middle..).map(|(key, _)| key).take(1)));
+        for (list, records) in &self.now.lists {
+            let length = records.len() as u64;
+            for from in [0, length / 3, length.saturating_sub(1)] {
+                let mut read = Vec::new();
+                let mut visit = |index, record: &[u8]| read.push((index, record.to_vec()));
+                self.journal.read(list, from, length, usize::MAX, usize::MAX, &mut visit).unwrap();
+                assert!(read.into_iter().eq((from..).zip(records[from as usize..].iter().cloned())), "{list} {from}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_is_always_at_a_whole_checkpoint(ops in prop::collection::vec(op(), 1..60)) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let mut run = Run::new(&path);
+        for op in &ops {
+            run = run.step(op);
+        }
+        run.check();
+        run.restart();
+    }
+}

@@ -1,0 +1,84 @@
+//! Writes to sled in batches of bounded size, of values of bounded size.
+//!
+//! Both bounds are measured: with more keys a batch sled's memory explodes; a leaf of sled's holds up to 17 values and
+//! must stay under 128 KB, or it becomes a file of its own that is never removed. So longer values are cut in pieces.
+
+use crate::{error::StoreError, shared::Shared};
+
+/// Keys in a batch; few in tests, where a fault comes between batches.
+const BATCH_KEYS: usize = if cfg!(test) { 3 } else { 400 };
+/// Bytes of keys and values in a batch.
+const BATCH_BYTES: usize = 256 * 1024;
+/// Bytes of a value: 17 of them with their keys are under 128 KB.
+pub(crate) const PIECE_BYTES: usize = 6_000;
+/// Bytes of a record, as its pieces are counted in one byte.
+pub(crate) const RECORD_BYTES: usize = PIECE_BYTES * 255;
+/// Bytes of a key.
+pub(crate) const KEY_BYTES: usize = 1_024;
+
+/// Collects what goes to one tree. What was not flushed is not written.
+pub(crate) struct Writer<'a> {
+    shared: &'a Shared,
+    tree: &'a sled::Tree,
+    batch: sled::Batch,
+    keys: usize,
+    bytes: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn new(shared: &'a Shared, tree: &'a sled::Tree) -> Self {
+        Self { shared, tree, batch: sled::Batch::default(), keys: 0, bytes: 0 }
+    }
+
+    pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.make_room(key.len() + value.len())?;
+        self.batch.insert(key, value);
+        Ok(())
+    }
+
+    pub(crate) fn remove(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        self.make_room(key.len())?;
+        self.batch.remove(key);
+        Ok(())
+    }
+
+    fn make_room(&mut self, bytes: usize) -> Result<(), StoreError> {
+        if self.keys == BATCH_KEYS || self.bytes + bytes > BATCH_BYTES {
+            self.flush()?;
+        }
+        self.keys += 1;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Hands what was collected to sled, as one batch.
+    pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
+        if self.keys == 0 {
+            return Ok(());
+        }
+        self.fault()?;
+        (self.keys, self.bytes) = (0, 0);
+        let batch = std::mem::take(&mut self.batch);
+        self.shared.call(|| self.tree.apply_batch(batch))
+    }
+
+    #[cfg(not(test))]
+    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
+    fn fault(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// In tests the disk may refuse after any batch.
+    #[cfg(test)]
+    fn fault(&self) -> Result<(), StoreError> {
+        self.shared.fault()
+    }
+}
+
+/// The pieces of a record: how many, and each. A record of no bytes has one.
+pub(crate) fn pieces(record: &[u8]) -> Result<(u8, impl Iterator<Item = &[u8]>), StoreError> {
+    let too_large = |_| StoreError::TooLarge { what: "a record", bytes: record.len(), bound: RECORD_BYTES };
+    let count = u8::try_from(record.len().div_ceil(PIECE_BYTES).max(1)).map_err(too_large)?;
+    let first = &record[..record.len().min(PIECE_BYTES)];
+    Ok((count, std::iter::once(first).chain(record[first.len()..].chunks(PIECE_BYTES))))
+}
