@@ -1,4 +1,9 @@
-//! What the tests share.
+//! What the tests share: a second, naive implementation of the contract, workloads, and the real parts put together.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+pub mod encode;
+pub mod model;
 pub mod naive;
+pub mod rig;
 pub mod workload;

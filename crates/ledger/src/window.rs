@@ -6,7 +6,7 @@ use crate::IdHash;
 pub const WINDOW_IDS: usize = 256;
 
 /// The last [`WINDOW_IDS`] ids, oldest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Window {
     ids: Vec<u128>,
     /// Where the oldest is, once the window is full.
@@ -45,6 +45,15 @@ impl Window {
         self.ids.is_empty()
     }
 }
+
+/// The same ids in the same order, wherever the oldest lies.
+impl PartialEq for Window {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Window {}
 
 impl FromIterator<IdHash> for Window {
     fn from_iter<I: IntoIterator<Item = IdHash>>(ids: I) -> Self {

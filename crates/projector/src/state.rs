@@ -60,9 +60,10 @@ impl PartitionState {
         Ok(Self { store, numbers, memory, position, since_checkpoint: 0 })
     }
 
-    /// The position of the last checkpoint; `None` if there is none.
+    /// The position of the last checkpoint; `None` if there is none, or it knows of no command.
     pub fn stored(&self) -> Option<u64> {
-        self.store.position().and_then(StatePosition::decode).map(|position| position.next_offset)
+        let position = self.store.position().and_then(StatePosition::decode)?;
+        (position.next_offset > 0).then_some(position.next_offset)
     }
 
     /// Keeps all changes and the position. Only what is committed may be kept.

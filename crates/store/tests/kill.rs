@@ -49,8 +49,10 @@ fn random(seed: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+type Named = Vec<(String, Vec<u8>)>;
+
 /// What step number `step` does: records that it sets, and records that it appends.
-fn step(step: u64) -> (Vec<(String, Vec<u8>)>, Vec<(String, Vec<u8>)>) {
+fn step(step: u64) -> (Named, Named) {
     let mut seed = step;
     let text = |what: &str, length: u64| format!("{what} of step {step}; ").repeat(length as usize).into_bytes();
     let records = (0..20).map(|_| {
@@ -86,7 +88,7 @@ fn run(dir: &Path) -> ! {
         at += 1;
         journal.seal(at);
         journal.write_back(at).unwrap();
-        if at % 40 == 0 {
+        if at.is_multiple_of(40) {
             store.checkpoint(&at.to_be_bytes(), &mut [&mut table, &mut lengths, &mut journal]).unwrap();
             table.trim();
             println!("at {at}");
@@ -109,9 +111,13 @@ fn run_and_kill(dir: &Path, seed: &mut u64) -> u64 {
     let mut last = 0;
     let deadline = Instant::now() + Duration::from_millis(20 + random(seed) % 400);
     let mut heard = |line: String| last = line.strip_prefix("at ").map_or(last, |at| at.parse().unwrap());
-    while let Ok(line) = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        heard(line);
-    }
+    let end = loop {
+        match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => heard(line),
+            Err(end) => break end,
+        }
+    };
+    assert_eq!(end, mpsc::RecvTimeoutError::Timeout, "the process ended by itself");
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap().ok();

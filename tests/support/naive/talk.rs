@@ -159,7 +159,7 @@ fn hold(number: &mut Number, step: &mut Step<'_>, channel: &str, customer: &str,
 
 /// `seq` of the newest entry that this agent of this service did not write, or 0. An automation's entry is nobody's.
 fn newest_not_by(conversation: &Conversation, service: &str, agent: &str) -> i64 {
-    let wrote = |author: &Author| author.origin == "AGENT" && author.service == service && author.agent == agent;
+    let wrote = |author: &Author| author.service == service && author.agent == agent;
     let newest = conversation.entries.iter().rposition(|entry| !entry.author.as_ref().is_some_and(wrote));
     newest.map_or(0, |place| place as i64 + 1)
 }

@@ -20,7 +20,7 @@ const LOG_FILE: &str = "log.sqlite";
 /// would keep the others out; at 1 ms they get into the gaps between its transactions.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// A checkpoint is due after this many pages (16 MB).
-const CHECKPOINT_PAGES: u32 = 4_000;
+const CHECKPOINT_PAGES: u32 = 1_000;
 /// What the write-ahead file may keep after a checkpoint. Bytes.
 pub(super) const WAL_BYTES_MAX: u64 = 64 << 20;
 /// Page cache of a connection. KiB.

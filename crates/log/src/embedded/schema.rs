@@ -13,6 +13,10 @@ const APPLICATION_ID: i64 = 0x7072_7479;
 /// Another version of the format is refused.
 const FORMAT: i64 = 1;
 
+/// Larger than SQLite's default: partitions grow in the middle of the B-tree, where a full page is split, and larger
+/// pages are split less often. Bytes.
+const PAGE_BYTES: u32 = 16 << 10;
+
 /// - `records`: every record of every topic; `id` packs topic, partition and offset (layout.rs).
 /// - `partitions`: `id` is the slot. `begin`: the first offset that can be read, moved by retention only. `end`: the
 ///   next offset, which outlives the records, so that none is used twice. `cleaned`: compaction has been up to here,
@@ -62,6 +66,7 @@ fn make(home: &Home, conn: &mut Connection, topics: &Topics, partitions: u32) ->
     if tables != 0 || pragma(conn, "application_id")? != 0 {
         return Err(home.unusable("it is another program's SQLite file".to_owned()).into());
     }
+    conn.pragma_update(None, "page_size", PAGE_BYTES)?;
     let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
         return Err(home.unusable(format!("no write-ahead log on this file system (mode {mode})")).into());

@@ -15,6 +15,8 @@ use super::{
 };
 use crate::{LogError, Offset, Outgoing, Partition, Position};
 
+/// How many records one statement inserts.
+const INSERT_ROWS: usize = 16;
 /// The longest metadata of a position, as on Kafka. Bytes.
 const METADATA_BYTES_MAX: usize = 4_096;
 /// How long a commit may wait for readers when the write-ahead file has grown too large.
@@ -28,6 +30,14 @@ pub(super) struct Writer {
     catalog: Catalog,
     /// Once the write-ahead file is larger, it is emptied. Bytes.
     wal_bytes_max: u64,
+}
+
+/// What a transaction appends to one partition. A partition's records are inserted together: each then lies in the
+/// B-tree beside the one before.
+struct Tail<'a> {
+    end: Offset,
+    /// With their ids.
+    rows: Vec<(i64, Outgoing<'a>)>,
 }
 
 /// Topics that were looked up: their ids and partition counts never change.
@@ -119,27 +129,48 @@ pub(super) fn append<'a>(
     rows: impl Iterator<Item = Outgoing<'a>>,
     mut placed: impl FnMut(Offset),
 ) -> Result<(), Failure> {
-    let at_ms = now_ms();
-    let mut ends: HashMap<Slot, Offset> = HashMap::new();
-    let mut insert =
-        tx.prepare_cached("INSERT INTO records (id, at_ms, key, value, headers) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut tails: HashMap<Slot, Tail<'a>> = HashMap::new();
     for row in rows {
         let slot = catalog.slot(tx, row.topic, row.partition)?;
-        let end = match ends.entry(slot) {
+        let tail = match tails.entry(slot) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(schema::end(tx, slot)?),
+            Entry::Vacant(new) => new.insert(Tail { end: schema::end(tx, slot)?, rows: Vec::new() }),
         };
-        if *end >= OFFSETS_MAX {
+        if tail.end >= OFFSETS_MAX {
             return Err(LogError::Refused(format!("partition {} of {} is full", row.partition, row.topic)).into());
         }
-        let key = (!row.key.is_empty()).then_some(row.key);
-        insert.execute(params![slot.record(*end), at_ms, key, row.value, encode_headers(row.headers)])?;
-        placed(*end);
-        *end += 1;
+        placed(tail.end);
+        tail.rows.push((slot.record(tail.end), row));
+        tail.end += 1;
     }
+    let at_ms = now_ms();
     let mut update = tx.prepare_cached("UPDATE partitions SET end = ?2 WHERE id = ?1")?;
-    for (slot, end) in ends {
-        update.execute(params![slot.0, end as i64])?;
+    for (slot, tail) in tails {
+        insert(tx, &tail.rows, at_ms)?;
+        update.execute(params![slot.0, tail.end as i64])?;
+    }
+    Ok(())
+}
+
+/// Inserts records, several with one statement as far as possible: most of the price is the statement's.
+fn insert(tx: &Transaction<'_>, records: &[(i64, Outgoing<'_>)], at_ms: i64) -> rusqlite::Result<()> {
+    let (chunks, rest) = records.as_chunks::<INSERT_ROWS>();
+    for (rows, chunks) in [(INSERT_ROWS, chunks.as_flattened()), (1, rest)] {
+        let values = vec!["(?, ?, ?, ?, ?)"; rows].join(", ");
+        let mut insert =
+            tx.prepare_cached(&format!("INSERT INTO records (id, at_ms, key, value, headers) VALUES {values}"))?;
+        for chunk in chunks.chunks(rows) {
+            let mut parameter = 1;
+            for (id, row) in chunk {
+                insert.raw_bind_parameter(parameter, id)?;
+                insert.raw_bind_parameter(parameter + 1, at_ms)?;
+                insert.raw_bind_parameter(parameter + 2, (!row.key.is_empty()).then_some(row.key))?;
+                insert.raw_bind_parameter(parameter + 3, row.value)?;
+                insert.raw_bind_parameter(parameter + 4, encode_headers(row.headers))?;
+                parameter += 5;
+            }
+            insert.raw_execute()?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! The thread that owns the transactional producer: one transaction after the other, in the order given.
 //!
-//! A transaction that fails ends it: nothing given later is committed, and every later call says why. Small
+//! A transaction that fails ends it: nothing given later is committed, and every later call says why. One exception:
+//! a rebalance that ends while a transaction is under way makes it one of an old generation, although its partitions
+//! are still ours; that one is aborted and done again. They stay ours as long as the intake has not answered that it
+//! gives them up, before which it waits for this thread. Small
 //! transactions take milliseconds because the producer is polled in steps of one, not of a hundred, until everything
 //! is out (rust-rdkafka's own `flush` inside `commit_transaction` then has nothing left to wait for).
 
@@ -32,6 +35,8 @@ use crate::{Batch, LogError, Outgoing};
 const WAITING_BATCHES: usize = 1;
 /// A transactional call gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
+/// So often one transaction is done again because the group has rebalanced.
+const REBALANCES: usize = 5;
 /// How often the producer is asked whether everything is out.
 const STEP: Duration = Duration::from_millis(1);
 
@@ -60,18 +65,25 @@ struct State {
     failure: Option<LogError>,
 }
 
-/// The first record of the transaction that was not taken.
+/// Why a record of the transaction was not taken: the first reason, but rather one that is not a consequence.
 #[derive(Default)]
 pub(super) struct Deliveries {
     failure: Mutex<Option<LogError>>,
+    purged: AtomicBool,
 }
 
 impl ProducerContext for Context<Deliveries> {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((failure, message)) = result {
-            locked(&self.own.failure).get_or_insert_with(|| error::delivery(message.topic(), failure));
+        let Err((failure, message)) = result else { return };
+        match failure.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
+                self.own.purged.store(true, Ordering::Relaxed);
+            }
+            _ => {
+                locked(&self.own.failure).get_or_insert_with(|| error::delivery(message.topic(), failure));
+            }
         }
     }
 }
@@ -147,6 +159,20 @@ impl Drop for Ending {
     }
 }
 
+/// Why a transaction did not commit.
+enum Failure {
+    /// It was of an old generation of the group.
+    Rebalanced,
+    /// The producer is of no use any more.
+    Final(LogError),
+}
+
+impl From<LogError> for Failure {
+    fn from(failure: LogError) -> Self {
+        Self::Final(failure)
+    }
+}
+
 struct Worker {
     producer: TransactionalProducer,
     member: Arc<Member>,
@@ -161,8 +187,7 @@ impl Worker {
             if self.progress.abandoned.load(Ordering::Relaxed) {
                 break;
             }
-            if let Err(failure) = self.transaction(&batch) {
-                self.abort();
+            if let Err(failure) = self.commit(&batch) {
                 tracing::warn!("a transaction of {} rows did not commit: {failure}", batch.len());
                 self.progress.fail(failure);
                 break;
@@ -173,19 +198,36 @@ impl Worker {
         drop(ending);
     }
 
-    fn transaction(&self, batch: &Batch) -> Result<(), LogError> {
+    fn commit(&self, batch: &Batch) -> Result<(), LogError> {
+        for _ in 0..REBALANCES {
+            let Err(failure) = self.transaction(batch) else { return Ok(()) };
+            let aborted = self.abort();
+            match failure {
+                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
+                    tracing::debug!("a rebalance came in between: the transaction is done again");
+                }
+                Failure::Rebalanced => break,
+                // The reason for a row may have come after the failure it caused.
+                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
+            }
+        }
+        Err(LogError::Transaction("the group has rebalanced".to_owned()))
+    }
+
+    fn transaction(&self, batch: &Batch) -> Result<(), Failure> {
         if batch.is_empty() {
             return Ok(());
         }
         let producer = &self.producer;
+        producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
         for row in batch.rows() {
             self.produce(&row)?;
         }
-        // The rows are on their way while the coordinator takes the positions.
-        self.send_positions(batch)?;
+        // In this order: asked at once after the last commit, the coordinator would put the positions off by 100 ms.
         self.wait_for_rows()?;
-        producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))
+        self.send_positions(batch)?;
+        Ok(producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))?)
     }
 
     fn produce(&self, row: &Outgoing<'_>) -> Result<(), LogError> {
@@ -210,7 +252,7 @@ impl Worker {
         Ok(())
     }
 
-    fn send_positions(&self, batch: &Batch) -> Result<(), LogError> {
+    fn send_positions(&self, batch: &Batch) -> Result<(), Failure> {
         if batch.positions().is_empty() {
             return Ok(());
         }
@@ -225,13 +267,16 @@ impl Worker {
         // Asked in this order: once the group has put this member out, its identity is one that an empty group would
         // accept, but then the loss is known already. The member comes back only through the intake, which first
         // waits for this transaction.
-        let Some(group) = self.member.group_metadata() else { return Err(ended()) };
+        let Some(group) = self.member.group_metadata() else { return Err(ended().into()) };
         if self.member.assignment_lost() {
-            return Err(LogError::Transaction("the group has given the partitions to others".to_owned()));
+            let text = "the group has given the partitions to others";
+            return Err(LogError::Transaction(text.to_owned()).into());
         }
-        self.producer
-            .send_offsets_to_transaction(&list, &group, CALL)
-            .map_err(|e| error::transaction("sending the positions", &e))
+        let sent = self.producer.send_offsets_to_transaction(&list, &group, CALL);
+        sent.map_err(|failure| match failure.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => Failure::Rebalanced,
+            _ => error::transaction("sending the positions", &failure).into(),
+        })
     }
 
     fn wait_for_rows(&self) -> Result<(), LogError> {
@@ -243,9 +288,16 @@ impl Worker {
         self.check_delivery(deadline)
     }
 
+    fn undelivered(&self) -> Option<LogError> {
+        locked(&self.producer.context().own.failure).clone()
+    }
+
     fn check_delivery(&self, deadline: Instant) -> Result<(), LogError> {
-        if let Some(failure) = locked(&self.producer.context().own.failure).take() {
+        if let Some(failure) = self.undelivered() {
             return Err(failure);
+        }
+        if self.producer.context().own.purged.load(Ordering::Relaxed) {
+            return Err(LogError::Transaction("rows were given up".to_owned()));
         }
         if Instant::now() > deadline {
             return Err(LogError::Transaction(format!("rows were not taken within {CALL:?}")));
@@ -254,18 +306,20 @@ impl Worker {
     }
 
     /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out.
-    fn abort(&self) {
+    fn abort(&self) -> bool {
         if self.producer.client().fatal_error().is_some() {
-            return;
+            return false;
         }
         self.producer.purge(PurgeConfig::default().queue().inflight());
         let deadline = Instant::now() + Duration::from_secs(1);
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
             self.producer.poll(STEP);
         }
-        if let Err(failure) = self.producer.abort_transaction(Duration::from_secs(2)) {
+        let aborted = self.producer.abort_transaction(Duration::from_secs(2));
+        if let Err(failure) = &aborted {
             tracing::debug!("aborting: {failure}");
         }
+        aborted.is_ok()
     }
 }
 

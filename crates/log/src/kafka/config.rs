@@ -39,12 +39,13 @@ const COMMON: &[(&str, &str)] = &[
     ("log.connection.close", "false"),
 ];
 
-/// What every consumer reads with. At most 32 MB lie fetched ahead.
+/// What every consumer reads with. At most 16 MB lie fetched ahead, and an answer adds 4 MB at most: small records cost
+/// librdkafka more than their size.
 const FETCHING: &[(&str, &str)] = &[
     ("queued.min.messages", "200000"),
-    ("queued.max.messages.kbytes", "32768"),
-    ("fetch.message.max.bytes", "8388608"),
-    ("fetch.max.bytes", "16777216"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("fetch.message.max.bytes", "1048576"),
+    ("fetch.max.bytes", "4194304"),
     // The default of a second stalls a reader whose queue was full for a moment.
     ("fetch.queue.backoff.ms", "5"),
     // A broker's answer that waits for records holds up what is asked after it: a start, another partition.
@@ -62,13 +63,23 @@ const CONSUMING: &[(&str, &str)] = &[
 
 /// What every producer writes with. `queue.buffering` bounds what is under way, in records and KB.
 const SENDING: &[(&str, &str)] = &[
-    ("queue.buffering.max.messages", "200000"),
-    ("queue.buffering.max.kbytes", "65536"),
+    ("queue.buffering.max.messages", "100000"),
+    ("queue.buffering.max.kbytes", "32768"),
     ("batch.num.messages", "100000"),
     ("batch.size", "1000000"),
     ("compression.type", "lz4"),
     // A topic that does not exist is reported within the transaction's time-out.
     ("topic.metadata.propagation.max.ms", "5000"),
+];
+
+/// And transactions besides.
+const COMMITTING: &[(&str, &str)] = &[
+    ("transaction.timeout.ms", SESSION_MS),
+    // The commit waits for every row anyway, so lingering would only add to it.
+    ("linger.ms", "0"),
+    // A transaction right after another is put off by the broker until that one's markers are written: milliseconds,
+    // where the default would wait for 100.
+    ("retry.backoff.ms", "10"),
 ];
 
 const PRODUCING: &[(&str, &str)] = &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
@@ -103,15 +114,16 @@ impl Settings {
             ("group.protocol", "classic"),
             ("partition.assignment.strategy", "cooperative-sticky"),
         ];
-        self.build(&[FETCHING, &[("session.timeout.ms", SESSION_MS)]], &[CONSUMING, &membership])
+        // A member learns of a rebalance from a heartbeat.
+        let pace = [("session.timeout.ms", SESSION_MS), ("heartbeat.interval.ms", "500")];
+        self.build(&[FETCHING, &pace], &[CONSUMING, &membership])
     }
 
     /// The member's transactional producer.
     pub(super) fn transactional(&self, group: &str, member: &str) -> ClientConfig {
         let id = format!("{group}.{member}");
         self.build(
-            // The commit waits for every row anyway, so lingering would only add to it.
-            &[SENDING, &[("transaction.timeout.ms", SESSION_MS), ("linger.ms", "0")]],
+            &[SENDING, COMMITTING],
             // An event for each row would cost more than sending it.
             &[PRODUCING, &[("transactional.id", &id), ("delivery.report.only.error", "true")]],
         )

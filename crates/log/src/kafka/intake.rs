@@ -1,8 +1,9 @@
 //! The projector's end of the log: a static member of the group, and the transactions of its committer.
 //!
-//! A rebalance is noted inside `poll` and answered here, between two calls of `next`: partitions are assigned paused,
-//! and given up only after everything submitted is settled. librdkafka goes on with its heartbeats while it waits for
-//! the answer.
+//! A rebalance is noted inside `poll` and answered here, between two calls of `next`; librdkafka goes on with its
+//! heartbeats meanwhile. Partitions are given up only after everything submitted is settled. What the group gives is
+//! *held*; librdkafka reads it (has it *assigned*) from start to pause. Its own pause and seek are not used: a paused
+//! partition takes up to a second to go on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +15,6 @@ use std::{
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::RDKafkaErrorCode,
     producer::Producer,
 };
 
@@ -31,9 +31,6 @@ use crate::{Batch, Bounds, Event, Gained, Intake, LogError, Offset, Partition, R
 
 type Member = BaseConsumer<Context<Rebalances>>;
 
-/// A start that librdkafka was not ready for is tried again this soon.
-const RETRY: Duration = Duration::from_millis(10);
-
 /// One projector in the group.
 pub(super) struct GroupIntake {
     settings: Settings,
@@ -41,7 +38,7 @@ pub(super) struct GroupIntake {
     consumer: Arc<Member>,
     committer: Committer,
     held: BTreeMap<Partition, Held>,
-    /// Given up with the next call of `next`.
+    /// Given up with the next call of `next`; of these librdkafka has to let go.
     leaving: Option<Vec<Partition>>,
 }
 
@@ -56,7 +53,7 @@ struct Held {
 enum Flow {
     /// Delivers nothing.
     Paused,
-    /// Is to deliver, as soon as librdkafka is ready for it.
+    /// Is to deliver.
     Starting,
     /// Delivers.
     Running,
@@ -94,12 +91,13 @@ impl GroupIntake {
                 (!gained.is_empty()).then_some(Event::Gained(gained))
             }
             Some(Rebalance::Revoke { partitions, .. }) if partitions.is_empty() => {
-                self.leave(partitions)?;
+                self.leave(&[])?;
                 None
             }
             Some(Rebalance::Revoke { partitions, lost }) => {
+                let running = |partition: &Partition| self.running(*partition).is_some();
+                self.leaving = Some(partitions.iter().copied().filter(running).collect());
                 self.held.retain(|partition, _| !partitions.contains(partition));
-                self.leaving = Some(partitions.clone());
                 Some(if lost { Event::Lost(partitions) } else { Event::Losing(partitions) })
             }
         };
@@ -121,21 +119,12 @@ impl GroupIntake {
                 Gained { bounds, committed, views_empty }
             })
             .collect();
-        self.assign(&gained).map_err(|e| error::failed("taking partitions", &e))?;
+        // Takes them, but reads nothing yet.
+        self.consumer
+            .incremental_assign(&TopicPartitionList::new())
+            .map_err(|e| error::failed("taking partitions", &e))?;
         self.held.extend(partitions.iter().map(|partition| (*partition, Held { position: 0, flow: Flow::Paused })));
         Ok(gained)
-    }
-
-    /// Assigns paused. Where it stands until the start says so matters little: nothing is delivered.
-    fn assign(&self, gained: &[Gained]) -> Result<(), rdkafka::error::KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(gained.len());
-        for Gained { bounds, committed, .. } in gained {
-            let offset = committed.as_ref().map_or(bounds.begin, |committed| committed.next_offset);
-            let offset = offset.clamp(bounds.begin, bounds.end);
-            list.add_partition_offset(&self.topics.commands, offsets::native(bounds.partition), offsets::at(offset))?;
-        }
-        self.consumer.incremental_assign(&list)?;
-        if gained.is_empty() { Ok(()) } else { self.consumer.pause(&list) }
     }
 
     /// In which of these partitions any view topic has a record. Asked only where the group has no position: it costs
@@ -172,45 +161,38 @@ impl GroupIntake {
     }
 
     /// Gives partitions up, after everything submitted is settled: from then on others may commit for them.
-    fn leave(&mut self, partitions: Vec<Partition>) -> Result<(), LogError> {
+    fn leave(&mut self, assigned: &[Partition]) -> Result<(), LogError> {
         let settled = self.committer.settle();
-        let list = offsets::tpl(&self.topics.commands, partitions);
-        self.consumer.incremental_unassign(&list).map_err(|e| error::failed("giving partitions up", &e))?;
+        self.unassign(assigned)?;
         settled
     }
 
-    fn is_starting(&self) -> bool {
-        self.held.values().any(|held| held.flow == Flow::Starting)
+    fn unassign(&self, partitions: &[Partition]) -> Result<(), LogError> {
+        let list = offsets::tpl(&self.topics.commands, partitions.iter().copied());
+        self.consumer.incremental_unassign(&list).map_err(|e| error::failed("giving partitions up", &e))
     }
 
-    /// Starts what is to start and librdkafka is ready for.
+    /// Whether the answer to a rebalance is due: then nothing else may be assigned, it would be taken for that.
+    fn is_rebalancing(&self) -> bool {
+        self.consumer.context().own.waiting() || self.consumer.assignment_lost()
+    }
+
+    /// Starts what is to start.
     fn start_waiting(&mut self) -> Result<(), LogError> {
-        if !self.is_starting() {
-            return Ok(());
-        }
         let failed = |e| error::failed("starting a partition", &e);
         let mut list = TopicPartitionList::new();
         for (partition, held) in self.held.iter().filter(|(_, held)| held.flow == Flow::Starting) {
             list.add_partition_offset(&self.topics.commands, offsets::native(*partition), offsets::at(held.position))
                 .map_err(failed)?;
         }
-        let list = self.consumer.seek_partitions(list, REQUEST).map_err(failed)?;
-        let mut ready = Vec::new();
-        for element in list.elements() {
-            match element.error().map_err(|e| (e.rdkafka_error_code(), e)) {
-                Ok(()) => ready.extend(Partition::try_from(element.partition())),
-                // Still coming or going: later.
-                Err((Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress), _)) => {}
-                Err((_, failure)) => return Err(failed(failure)),
-            }
+        if list.count() == 0 || self.is_rebalancing() {
+            return Ok(());
         }
-        for partition in &ready {
-            if let Some(held) = self.held.get_mut(partition) {
-                held.flow = Flow::Running;
-            }
+        self.consumer.incremental_assign(&list).map_err(failed)?;
+        for held in self.held.values_mut().filter(|held| held.flow == Flow::Starting) {
+            held.flow = Flow::Running;
         }
-        let list = offsets::tpl(&self.topics.commands, ready);
-        if list.count() == 0 { Ok(()) } else { self.consumer.resume(&list).map_err(failed) }
+        Ok(())
     }
 
     /// Takes records until none is ready, the buffer has enough, or a rebalance is noted; waits for the first.
@@ -242,10 +224,6 @@ impl GroupIntake {
         self.held.get_mut(&partition).filter(|held| held.flow == Flow::Running)
     }
 
-    fn held(&mut self, partition: Partition) -> Result<&mut Held, LogError> {
-        self.held.get_mut(&partition).ok_or_else(|| LogError::Refused(format!("partition {partition} is not held")))
-    }
-
     /// An error of ours, unless librdkafka knows a better one: that another process took this member's place.
     fn explained(&self, failure: LogError) -> LogError {
         match self.consumer.client().fatal_error() {
@@ -262,7 +240,13 @@ impl GroupIntake {
         let mut unanswered: Vec<Rebalance> =
             self.leaving.take().map(|partitions| Rebalance::Revoke { partitions, lost: false }).into_iter().collect();
         while let Some(rebalance) = rebalances.front() {
-            unanswered.push(rebalance);
+            unanswered.push(match rebalance {
+                Rebalance::Revoke { mut partitions, lost } => {
+                    partitions.retain(|partition| self.running(*partition).is_some());
+                    Rebalance::Revoke { partitions, lost }
+                }
+                assign @ Rebalance::Assign(_) => assign,
+            });
             rebalances.done();
         }
         let thread = self.committer.stop();
@@ -286,9 +270,7 @@ impl Drop for Leaving {
         }
         for rebalance in self.unanswered.drain(..) {
             let answer = match rebalance {
-                Rebalance::Assign(partitions) => {
-                    self.consumer.incremental_assign(&offsets::tpl(&self.topic, partitions))
-                }
+                Rebalance::Assign(_) => self.consumer.incremental_assign(&TopicPartitionList::new()),
                 Rebalance::Revoke { partitions, .. } => {
                     self.consumer.incremental_unassign(&offsets::tpl(&self.topic, partitions))
                 }
@@ -305,7 +287,9 @@ fn producer(settings: &Settings, topics: &Topics, member: &str) -> Result<Transa
         .transactional(&topics.group, member)
         .create_with_context(Context::default())
         .map_err(|e| error::failed("making a producer", &e))?;
-    if let Err(failure) = producer.init_transactions(2 * REQUEST) {
+    // Before a broker is connected librdkafka would look for the coordinator only every 500 ms.
+    let connected = producer.client().fetch_metadata(Some(&topics.commands), REQUEST).map(drop);
+    if let Err(failure) = connected.and_then(|()| producer.init_transactions(2 * REQUEST)) {
         producer.poll(Duration::from_millis(1));
         let refused = producer.context().refusal();
         return Err(refused.unwrap_or_else(|| error::failed("preparing transactions", &failure)));
@@ -317,8 +301,8 @@ impl Intake for GroupIntake {
     fn next(&mut self, into: &mut Records, wait: Duration) -> Result<Event, LogError> {
         into.clear();
         self.committer.committed().map_err(|e| self.explained(e))?;
-        if let Some(partitions) = self.leaving.take() {
-            self.leave(partitions)?;
+        if let Some(assigned) = self.leaving.take() {
+            self.leave(&assigned)?;
         }
         let deadline = Instant::now() + wait;
         loop {
@@ -327,8 +311,7 @@ impl Intake for GroupIntake {
             }
             self.start_waiting()?;
             let left = deadline.saturating_duration_since(Instant::now());
-            let step = if self.is_starting() { left.min(RETRY) } else { left };
-            self.gather(into, step)?;
+            self.gather(into, left)?;
             if !into.is_empty() {
                 return Ok(Event::Records);
             }
@@ -339,14 +322,19 @@ impl Intake for GroupIntake {
     }
 
     fn start(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
-        *self.held(partition)? = Held { position: offset, flow: Flow::Starting };
+        self.pause(partition)?;
+        self.held.insert(partition, Held { position: offset, flow: Flow::Starting });
         self.start_waiting()
     }
 
     fn pause(&mut self, partition: Partition) -> Result<(), LogError> {
-        self.held(partition)?.flow = Flow::Paused;
-        let list = offsets::tpl(&self.topics.commands, [partition]);
-        self.consumer.pause(&list).map_err(|e| error::failed("pausing a partition", &e))
+        let Some(held) = self.held.get_mut(&partition) else {
+            return Err(LogError::Refused(format!("partition {partition} is not held")));
+        };
+        if std::mem::replace(&mut held.flow, Flow::Paused) == Flow::Running {
+            self.unassign(&[partition])?;
+        }
+        Ok(())
     }
 
     fn position(&self, partition: Partition) -> Offset {

@@ -160,7 +160,7 @@ impl Backend for Kafka {
     }
 
     fn publisher(&self) -> Result<Box<dyn Publisher>, LogError> {
-        Ok(Box::new(RecordPublisher::new(&self.settings)?))
+        Ok(Box::new(RecordPublisher::new(&self.settings, &self.topics.commands)?))
     }
 
     fn committed(&self) -> Result<Vec<(Partition, Committed)>, LogError> {

@@ -12,6 +12,7 @@ use rdkafka::{
 };
 
 use super::{
+    REQUEST,
     config::Settings,
     context::{Context, locked},
     error, offsets,
@@ -58,12 +59,15 @@ pub(super) struct RecordPublisher {
 }
 
 impl RecordPublisher {
-    /// Makes one; it connects by itself.
-    pub(super) fn new(settings: &Settings) -> Result<Self, LogError> {
-        let producer = settings
+    /// Makes one; `topic` is any topic of this log.
+    pub(super) fn new(settings: &Settings, topic: &str) -> Result<Self, LogError> {
+        let producer: BaseProducer<Context<Receipts>> = settings
             .publisher()
             .create_with_context(Context::default())
             .map_err(|e| error::failed("making a producer", &e))?;
+        // An answer from a broker starts it at once; by itself it would look for one every 500 ms. No answer is no
+        // harm: then the receipts say so.
+        drop(producer.client().fetch_metadata(Some(topic), REQUEST));
         Ok(Self { producer: Some(producer), outstanding: 0, unpolled: 0 })
     }
 

@@ -19,6 +19,11 @@ impl Chunk {
         Self { first, count: 0, bytes: Vec::new() }
     }
 
+    /// An empty chunk after one that became full: this one will too.
+    pub(super) fn following(first: u64) -> Self {
+        Self { first, count: 0, bytes: Vec::with_capacity(CHUNK_BYTES) }
+    }
+
     /// The chunk of these bytes; `None` if they are none.
     pub(super) fn parse(first: u64, bytes: Vec<u8>) -> Option<Self> {
         let mut rest = bytes.as_slice();

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Full chunks that one call of [`Journal::write_back`] writes at most: 256 KB.
-const WRITE_BACK_CHUNKS: usize = 42;
+const WRITE_BACK_CHUNKS: usize = 85;
 
 /// Lists of records, numbered from 0. How long a list is, the caller knows and says: what is on disk beyond that is
 /// left from a crash, so records may be written before the checkpoint that makes them count.
@@ -62,7 +62,7 @@ impl Journal {
             }
         };
         if !tail.open.takes(record.len()) {
-            let full = std::mem::replace(&mut tail.open, Chunk::starting_at(index));
+            let full = std::mem::replace(&mut tail.open, Chunk::following(index));
             if tail.dirty {
                 tail.full.push_back(full);
                 self.full.push_back((Arc::clone(&tail.name), None));

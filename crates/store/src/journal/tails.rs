@@ -7,7 +7,7 @@ use std::{
 
 use super::chunk::Chunk;
 
-/// Lists whose clean ends stay in memory, so that the next append need not fetch them; 6 KB each at most.
+/// Lists whose clean ends stay in memory, so that the next append need not fetch them; 3 KB each.
 pub(super) const TAIL_LISTS: usize = 2_048;
 
 /// The end of one list.

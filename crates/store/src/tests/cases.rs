@@ -126,9 +126,9 @@ fn what_is_too_large_is_refused() {
     let mut store = reopen(&dir.path().join("store"));
     let mut table = store.table("t", CODEC).unwrap();
     assert!(matches!(table.read(&[7; 1_025]), Err(StoreError::TooLarge { bound: 1_024, .. })));
-    *table.write(b"a").unwrap() = vec![1; 1_530_000];
+    *table.write(b"a").unwrap() = vec![1; 765_000];
     store.checkpoint(b"1", &mut [&mut table]).unwrap();
-    assert_eq!(rows(&table)[0].1.len(), 1_530_000);
+    assert_eq!(rows(&table)[0].1.len(), 765_000);
     table.write(b"a").unwrap().push(1);
     assert!(matches!(store.checkpoint(b"2", &mut [&mut table]), Err(StoreError::TooLarge { .. })));
 }

@@ -1,0 +1,6 @@
+//! End to end: the rules against a naive implementation, then everything on the embedded log, then on a real Kafka.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod ledger;
+mod rules;
