@@ -1,7 +1,7 @@
 //! The real parts put together: a log, publishing, workers run to the end, and what they made.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -154,7 +154,9 @@ impl Rig {
     /// The services that have a view topic.
     pub fn services(&self) -> Vec<String> {
         let topics = self.log.topics();
-        self.log.list().unwrap().iter().filter_map(|topic| topics.service(topic)).map(str::to_owned).collect()
+        let list = self.log.list().unwrap();
+        let services: BTreeSet<_> = list.iter().filter_map(|topic| topics.service(topic)).map(str::to_owned).collect();
+        services.into_iter().collect()
     }
 
     /// Everything in a topic, by partition and offset.

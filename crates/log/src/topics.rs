@@ -82,7 +82,12 @@ impl TopicKind {
             ],
             Self::View => &[("cleanup.policy", "compact"), ("max.compaction.lag.ms", "3600000")],
             Self::Outcomes => &[("cleanup.policy", "delete"), ("retention.ms", "604800000")],
-            Self::DeadLetters => &[("cleanup.policy", "delete"), ("retention.ms", "2592000000")],
+            Self::DeadLetters => &[
+                ("cleanup.policy", "delete"),
+                ("retention.ms", "2592000000"),
+                // The largest record that the log takes, and the headers that say what was wrong with it.
+                ("max.message.bytes", "2097152"),
+            ],
         }
     }
 }

@@ -14,6 +14,10 @@ use partyline_wire::{Cause, Exception, Outcomes, PositionRow, Verdict, encode_ro
 
 use crate::{Settings, fold::Indexes, routes::Routes, state::StatePosition};
 
+/// A transaction takes no more commands once so many of a partition were not accepted: they are listed in one record,
+/// which must stay well below what a broker takes.
+const EXCEPTIONS: usize = 4_000;
+
 /// What a projector has done, since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -39,7 +43,8 @@ pub(crate) struct Outbox {
     dead_letters_topic: Arc<str>,
     log_topic: Arc<str>,
     open: BTreeMap<Partition, Open>,
-    pub commands: usize,
+    commands: usize,
+    exceptions: usize,
     since: Option<Instant>,
     position_age: Duration,
     pub counts: Counts,
@@ -83,6 +88,7 @@ impl Outbox {
             routes: Routes::open(Arc::clone(backend), partitions, settings)?,
             open: BTreeMap::new(),
             commands: 0,
+            exceptions: 0,
             since: None,
             position_age: settings.position_age,
             counts: Counts::default(),
@@ -147,6 +153,7 @@ impl Outbox {
     pub fn done(&mut self, offset: Offset, position: StatePosition, verdict: Option<Verdict>, partition: Partition, now: Instant) {
         self.commands += 1;
         self.counts.commands += 1;
+        self.exceptions += usize::from(verdict.is_some());
         let open = self.advance(partition, position, 0, now);
         let outcomes = open.outcomes.get_or_insert_with(|| Outcomes {
             partition,
@@ -175,6 +182,7 @@ impl Outbox {
     pub fn is_full(&self, settings: &Settings, now: Instant) -> bool {
         self.commands >= settings.batch_commands
             || self.batch.bytes() >= settings.batch_bytes
+            || self.exceptions >= EXCEPTIONS
             || self.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)
     }
 
@@ -203,6 +211,7 @@ impl Outbox {
             self.batch.commit(partition, next_offset, metadata);
         }
         self.commands = 0;
+        self.exceptions = 0;
         self.since = None;
         std::mem::take(&mut self.batch)
     }

@@ -148,11 +148,13 @@ impl Store {
         let shared = Arc::clone(&self.shared);
         let attempt = self.progress.begun + 1;
         self.progress.begun = attempt;
+        // sled writes its log in order, but nothing promises it. So: the attempt, then its pages, then what makes them
+        // count, each after the one before has been handed to the system.
         shared.call(|| self.progress.save(&shared.db))?;
+        shared.call(|| shared.db.flush())?;
         for part in parts.iter_mut() {
             part.write_dirty(attempt)?;
         }
-        // The log of sled is written in order, but nothing promises it: pages first, then what makes them count.
         shared.call(|| shared.db.flush())?;
         let whole = Progress { begun: attempt, committed: attempt, position: Some(position.to_vec()) };
         #[cfg(test)]

@@ -18,6 +18,11 @@ const MAX_PARAMETERS: usize = 100;
 const MAX_HOLD_S: u32 = 86_400;
 const DEFAULT_HOLD_S: u32 = 1_800;
 
+const LICENCES: &str = "BUNDLE (1), STANDALONE (2), UPGRADED_PORTAL (3)";
+const VISIBILITIES: &str = "FULL (1), MASKED (2)";
+const ORIGINS: &str = "AGENT (1), BOT (2), AUTO_REPLY (3), WORKFLOW (4), NOTIFICATION (5)";
+const MEDIA_KINDS: &str = "IMAGE (1), VIDEO (2), AUDIO (3), DOCUMENT (4), STICKER (5)";
+
 type Checked<T> = Result<T, Invalid>;
 
 pub fn named<T>(field: &'static str, name: Result<T, BadName>) -> Checked<T> {
@@ -33,7 +38,7 @@ pub fn licence(value: i32) -> Checked<Licence> {
         Ok(pb::Licence::Unspecified | pb::Licence::Bundle) => Ok(Licence::Bundle),
         Ok(pb::Licence::Standalone) => Ok(Licence::Standalone),
         Ok(pb::Licence::UpgradedPortal) => Ok(Licence::UpgradedPortal),
-        Err(_) => Err(unknown_value("subscribe.licence", value)),
+        Err(_) => Err(unknown_value("subscribe.licence", value, LICENCES)),
     }
 }
 
@@ -42,13 +47,13 @@ pub fn visibility(field: &'static str, value: i32, default: Visibility) -> Check
         Ok(pb::Visibility::Unspecified) => Ok(default),
         Ok(pb::Visibility::Full) => Ok(Visibility::Full),
         Ok(pb::Visibility::Masked) => Ok(Visibility::Masked),
-        Err(_) => Err(unknown_value(field, value)),
+        Err(_) => Err(unknown_value(field, value, VISIBILITIES)),
     }
 }
 
 /// An agent is required unless the reply is automation.
 pub fn origin(value: i32, agent: &str) -> Checked<Origin> {
-    let origin = pb::Origin::try_from(value).map_err(|_| unknown_value("reply.origin", value))?;
+    let origin = pb::Origin::try_from(value).map_err(|_| unknown_value("reply.origin", value, ORIGINS))?;
     let is_agent = matches!(origin, pb::Origin::Unspecified | pb::Origin::Agent);
     let agent = match agent {
         "" if is_agent => return Err(Invalid::new("reply.agent", "is required unless origin is automation")),
@@ -79,7 +84,7 @@ pub fn hold_for_s(value: u32) -> Checked<u32> {
 
 pub fn id(field: &'static str, text: &str) -> Checked<Arc<str>> {
     if text.len() > MAX_ID_BYTES {
-        return Err(Invalid::new(field, format!("is at most {MAX_ID_BYTES} bytes, has {}", text.len())));
+        return Err(Invalid::new(field, format!("must be at most {MAX_ID_BYTES} bytes, has {}", text.len())));
     }
     Ok(Arc::from(text))
 }
@@ -88,7 +93,7 @@ pub fn id(field: &'static str, text: &str) -> Checked<Arc<str>> {
 pub fn content(within: &'static str, content: Option<pb::Content>) -> Checked<Content> {
     let Some(content) = content else { return Err(Invalid::new(within, "is required")) };
     let Some(body) = &content.body else {
-        return Err(Invalid::new(within, "must have exactly one of text, media, location, choice, interactive, template, reaction, unsupported"));
+        return Err(Invalid::new(within, "must be exactly one of text, media, location, choice, interactive, template, reaction, unsupported"));
     };
     body_in_bounds(body).map_err(|inner| inner.within(within))?;
     Ok(Content(Arc::from(content.encode_to_vec())))
@@ -99,9 +104,11 @@ fn body_in_bounds(body: &Body) -> Checked<()> {
         Body::Text(text) => text_in_bounds(text),
         Body::Media(media) => {
             match pb::MediaKind::try_from(media.kind) {
-                Ok(pb::MediaKind::Unspecified) => return Err(Invalid::new("media.kind", "is required")),
+                Ok(pb::MediaKind::Unspecified) => {
+                    return Err(Invalid::new("media.kind", format!("is required; known: {MEDIA_KINDS}")));
+                }
                 Ok(_) => {}
-                Err(_) => return Err(unknown_value("media.kind", media.kind)),
+                Err(_) => return Err(unknown_value("media.kind", media.kind, MEDIA_KINDS)),
             }
             id("media.media_id", &media.media_id)?;
             string("media.mime_type", &media.mime_type)?;
@@ -121,17 +128,16 @@ fn body_in_bounds(body: &Body) -> Checked<()> {
         Body::Interactive(interactive) => {
             string("interactive.text", &interactive.text)?;
             count("interactive.options", interactive.options.len(), 1, MAX_OPTIONS)?;
-            for option in &interactive.options {
-                id("interactive.options.id", &option.id)?;
-                string("interactive.options.title", &option.title)?;
-            }
-            Ok(())
+            each("interactive.options", &interactive.options, |option| {
+                id("id", &option.id)?;
+                string("title", &option.title)
+            })
         }
         Body::Template(template) => {
             string("template.name", &template.name)?;
             string("template.language", &template.language)?;
             count("template.parameters", template.parameters.len(), 0, MAX_PARAMETERS)?;
-            template.parameters.iter().try_for_each(|parameter| string("template.parameters", parameter))
+            each("template.parameters", &template.parameters, |parameter| string("", parameter))
         }
         Body::Reaction(reaction) => {
             id("reaction.message_id", &reaction.message_id)?;
@@ -161,7 +167,7 @@ fn chars(field: &'static str, text: &str, max: usize) -> Checked<()> {
     if found <= max {
         return Ok(());
     }
-    Err(Invalid::new(field, format!("is at most {max} characters, has {found}")))
+    Err(Invalid::new(field, format!("must be at most {max} characters, has {found}")))
 }
 
 fn count(field: &'static str, found: usize, min: usize, max: usize) -> Checked<()> {
@@ -171,11 +177,17 @@ fn count(field: &'static str, found: usize, min: usize, max: usize) -> Checked<(
     Err(Invalid::new(field, format!("must have {min} to {max} elements, has {found}")))
 }
 
+/// Checks each element of a list; what is wrong is said with its place, from 0.
+fn each<T>(list: &'static str, elements: &[T], check: impl Fn(&T) -> Checked<()>) -> Checked<()> {
+    let mut numbered = elements.iter().enumerate();
+    numbered.try_for_each(|(n, element)| check(element).map_err(|inner| inner.within(&format!("{list}[{n}]"))))
+}
+
 fn degrees(field: &'static str, value: f64, max: f64) -> Checked<()> {
     // Also false for NaN.
     if value.abs() <= max { Ok(()) } else { Err(Invalid::new(field, format!("must be -{max} to {max} degrees"))) }
 }
 
-fn unknown_value(field: &'static str, value: i32) -> Invalid {
-    Invalid::new(field, format!("has the unknown value {value}"))
+fn unknown_value(field: &'static str, value: i32, known: &'static str) -> Invalid {
+    Invalid::new(field, format!("has the unknown value {value}; known: {known}"))
 }

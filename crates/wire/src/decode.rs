@@ -30,7 +30,8 @@ impl Invalid {
     }
 
     pub(crate) fn within(self, parent: &str) -> Self {
-        Self { field: Cow::Owned(format!("{parent}.{}", self.field)), problem: self.problem }
+        let field = if self.field.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.field) };
+        Self { field: Cow::Owned(field), problem: self.problem }
     }
 }
 
@@ -65,21 +66,28 @@ pub fn decode_command(key: Option<&[u8]>, value: Option<&[u8]>, placed: Placed) 
 /// Decodes a command alone, wherever it lies.
 pub(crate) fn decode_value(value: &[u8]) -> Result<Command, Invalid> {
     if value.len() > MAX_COMMAND_BYTES {
-        let problem = format!("is at most {MAX_COMMAND_BYTES} bytes, has {}", value.len());
+        let problem = format!("must be at most {MAX_COMMAND_BYTES} bytes, has {}", value.len());
         return Err(Invalid::new("record", problem));
     }
-    let message = pb::Command::decode(value).map_err(|_| Invalid::new("record", "is not a partyline.v1.Command"))?;
+    let message = pb::Command::decode(value).map_err(|error| undecodable(&error))?;
     let id = bounds::named("command_id", CommandId::new(&message.command_id))?;
     let number = bounds::named("business_number", BusinessNumber::new(&message.business_number))?;
     let Some(action) = message.action else {
         return Err(Invalid::new(
             "action",
-            "is missing: exactly one of subscribe, unsubscribe, message, reply, pickup, republish",
+            "must be exactly one of subscribe, unsubscribe, message, reply, pickup, republish",
         ));
     };
     let action = decode_action(action)?;
     let known_as = hash(action.known_by(&id));
     Ok(Command { id, known_as, number, issued_at_ms: message.issued_at_ms, action })
+}
+
+/// What protobuf says: names of fields, never what is in them.
+fn undecodable(error: &prost::DecodeError) -> Invalid {
+    let text = error.to_string();
+    let text = text.strip_prefix("failed to decode Protobuf message: ").unwrap_or(&text);
+    Invalid::new("record", format!("is not a partyline.v1.Command: {text}"))
 }
 
 fn decode_action(action: pb::command::Action) -> Result<Action, Invalid> {

@@ -14,11 +14,14 @@
 mod bounds;
 mod decode;
 mod encode;
+mod explain;
 mod json;
 mod outcomes;
 mod partition;
 mod put;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 #[allow(missing_docs, clippy::all)]
 mod pb {

@@ -24,6 +24,9 @@ const STEP_REMOVED_MAX: usize = 5_000;
 const STEP_READ_MAX: usize = 20_000;
 /// The most keys of one pass: what fits a hash map of 2^20 places, about 35 MB.
 const PASS_KEYS_MAX: usize = 900_000;
+/// Below this many records that were never cleaned their share does not count: many small partitions, each with a
+/// position row now and then, are cleaned by age.
+const DIRTY_MIN: u64 = 1_000;
 /// A partition with records this old that were never cleaned is cleaned (contract: max.compaction.lag.ms).
 const LAG_MAX_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 86_400_000;
@@ -98,7 +101,8 @@ impl Cleaner {
             if cut > begin {
                 let removed = self.writer.transact(|tx, _| {
                     let range = params![slot.record(begin), slot.record(cut.min(end))];
-                    let removed = tx.prepare_cached("DELETE FROM records WHERE id >= ?1 AND id < ?2")?.execute(range)?;
+                    let removed =
+                        tx.prepare_cached("DELETE FROM records WHERE id >= ?1 AND id < ?2")?.execute(range)?;
                     let sql = "UPDATE partitions SET begin = ?2 WHERE id = ?1";
                     tx.prepare_cached(sql)?.execute(params![slot.0, cut as i64])?;
                     Ok(removed)
@@ -178,16 +182,16 @@ impl Cleaner {
     }
 }
 
-/// The next view partition behind `last` that is due: half of it or more was never cleaned, or something of that is
-/// older than an hour.
+/// The next view partition behind `last` that is due: half of it or more was never cleaned (Kafka's
+/// `min.cleanable.dirty.ratio`), or something of that is older than an hour.
 fn due(conn: &Connection, last: Slot, now_ms: i64) -> rusqlite::Result<Option<Pass>> {
     let mut extents = extents(conn, TopicKind::View)?;
     let behind = extents.iter().take_while(|extent| extent.slot <= last).count();
     extents.rotate_left(behind);
     for Extent { slot, end, cleaned, kept, .. } in extents {
-        let dirty = end - cleaned;
+        let dirty = end.saturating_sub(cleaned);
         let old = |at_ms: i64| at_ms <= now_ms.saturating_sub(LAG_MAX_MS);
-        if dirty > 0 && (dirty >= kept || first_at(conn, slot, cleaned)?.is_some_and(old)) {
+        if dirty > 0 && (dirty >= kept.max(DIRTY_MIN) || first_at(conn, slot, cleaned)?.is_some_and(old)) {
             return Ok(Some(Pass { slot, at: cleaned, end, last: HashMap::new(), removing: false, kept: 0 }));
         }
     }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, params, types::Type};
 
 use super::{
     home::Home,
@@ -130,7 +130,10 @@ fn fetch(
         }
         let headers = match row.get_ref(4)?.as_blob_or_null()? {
             None => Vec::new(),
-            Some(bytes) => decode_headers(bytes).ok_or(rusqlite::Error::InvalidQuery)?,
+            Some(bytes) => {
+                let bad = || rusqlite::Error::InvalidColumnType(4, "headers".to_owned(), Type::Blob);
+                decode_headers(bytes).ok_or_else(bad)?
+            }
         };
         let partition = slot.partition();
         into.push(Record { partition, offset, at_ms: row.get(1)?, key, value: Some(value), headers: &headers });

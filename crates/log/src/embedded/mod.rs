@@ -1,6 +1,6 @@
 //! The log in one SQLite file, for several processes at once.
 //!
-//! - [`home`](self): the directory, its connections and locks, and what its errors are called (`home.rs`, `bell.rs`).
+//! - the directory: `home.rs` has its connections, its locks and the names of its errors; `bell.rs` wakes threads.
 //! - the file: `schema.rs` has the tables and the format's version, `layout.rs` how a record's id is packed.
 //! - writing: `writer.rs` is the one place that begins a transaction; `intake.rs` (the projector's end) and
 //!   `publisher.rs` (producers) go through it.

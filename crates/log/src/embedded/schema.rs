@@ -102,12 +102,7 @@ pub(super) fn log_id(conn: &Connection) -> rusqlite::Result<String> {
 }
 
 /// Makes a topic; `false` if it is there already. Inside a transaction.
-pub(super) fn create_topic(
-    conn: &Connection,
-    name: &str,
-    kind: TopicKind,
-    partitions: u32,
-) -> Result<bool, Failure> {
+pub(super) fn create_topic(conn: &Connection, name: &str, kind: TopicKind, partitions: u32) -> Result<bool, Failure> {
     if topic(conn, name)?.is_some() {
         return Ok(false);
     }
@@ -155,9 +150,7 @@ pub(super) fn end(conn: &Connection, slot: Slot) -> rusqlite::Result<Offset> {
 pub(super) fn positions(conn: &Connection, group: &str) -> rusqlite::Result<Vec<(Partition, Committed)>> {
     let sql = "SELECT partition, next_offset, metadata FROM positions WHERE consumers = ?1 ORDER BY partition";
     conn.prepare_cached(sql)?
-        .query_map([group], |row| {
-            Ok((row.get(0)?, Committed { next_offset: offset(row, 1)?, metadata: row.get(2)? }))
-        })?
+        .query_map([group], |row| Ok((row.get(0)?, Committed { next_offset: offset(row, 1)?, metadata: row.get(2)? })))?
         .collect()
 }
 

@@ -19,10 +19,7 @@ use super::{REQUEST, config::Settings, context::Context, error};
 use crate::{LogError, TopicKind, TopicProblem, Topics};
 
 /// How many partitions `topic` has; `None` if there is none such.
-pub(super) fn partitions<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    topic: &str,
-) -> Result<Option<u32>, LogError> {
+pub(super) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<Option<u32>, LogError> {
     let doing = || format!("asking for the topic {topic}");
     let metadata = consumer.fetch_metadata(Some(topic), REQUEST).map_err(|e| error::failed(&doing(), &e))?;
     let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };

@@ -67,6 +67,8 @@ const SENDING: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", "32768"),
     ("batch.num.messages", "100000"),
     ("batch.size", "1000000"),
+    // A dead letter is as large as any record that the brokers take by default, and has headers.
+    ("message.max.bytes", "2097152"),
     ("compression.type", "lz4"),
     // A topic that does not exist is reported within the transaction's time-out.
     ("topic.metadata.propagation.max.ms", "5000"),
@@ -82,7 +84,8 @@ const COMMITTING: &[(&str, &str)] = &[
     ("retry.backoff.ms", "10"),
 ];
 
-const PRODUCING: &[(&str, &str)] = &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
+const PRODUCING: &[(&str, &str)] =
+    &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
 
 /// Where the brokers are and what the user set.
 #[derive(Clone)]
@@ -131,7 +134,7 @@ impl Settings {
 
     /// A producer of single records.
     pub(super) fn publisher(&self) -> ClientConfig {
-        self.build(&[SENDING, &[("linger.ms", "5"), ("delivery.timeout.ms", "30000")]], &[PRODUCING])
+        self.build(&[SENDING, &[("linger.ms", "5"), ("delivery.timeout.ms", "120000")]], &[PRODUCING])
     }
 
     /// A client for administration.

@@ -49,6 +49,11 @@ impl<T> Context<T> {
         locked(&self.problem).as_ref().map(|(_, reason)| reason.clone())
     }
 
+    /// Everything works again.
+    pub(super) fn forget_problem(&self) {
+        *locked(&self.problem) = None;
+    }
+
     /// The offset at which the partition ended whose end was just polled.
     pub(super) fn take_end(&self) -> Option<Offset> {
         locked(&self.end).take()
@@ -77,7 +82,11 @@ impl<T: Send + Sync> ClientContext for Context<T> {
             Some(RDKafkaErrorCode::PartitionEOF) => *locked(&self.end) = end_of_partition(reason),
             Some(code) => {
                 tracing::info!(target: "librdkafka", "{error}: {reason}");
-                *locked(&self.problem) = Some((code, reason.to_owned()));
+                let mut problem = locked(&self.problem);
+                // That all brokers are down follows from what happened with each, which says more.
+                if problem.is_none() || code != RDKafkaErrorCode::AllBrokersDown {
+                    *problem = Some((code, reason.to_owned()));
+                }
             }
             None => tracing::info!(target: "librdkafka", "{error}: {reason}"),
         }

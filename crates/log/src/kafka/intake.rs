@@ -6,7 +6,7 @@
 //! partition takes up to a second to go on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -15,21 +15,20 @@ use std::{
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    producer::Producer,
 };
 
 use super::{
-    REQUEST, admin,
-    committer::{Committer, TransactionalProducer},
+    committer::Committer,
     config::Settings,
     context::{Context, Rebalance, Rebalances},
-    error, offsets,
+    error, gained, offsets,
     poll::{self, Polled},
-    reader::TopicReader,
+    transaction::Transactions,
 };
-use crate::{Batch, Bounds, Event, Gained, Intake, LogError, Offset, Partition, Records, Topics};
+use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, Topics};
 
-type Member = BaseConsumer<Context<Rebalances>>;
+/// A member of the group.
+pub(super) type Member = BaseConsumer<Context<Rebalances>>;
 
 /// One projector in the group.
 pub(super) struct GroupIntake {
@@ -62,13 +61,14 @@ enum Flow {
 impl GroupIntake {
     /// Fences a predecessor of the same name and joins the group.
     pub(super) fn join(settings: &Settings, topics: &Topics, member: &str) -> Result<Self, LogError> {
-        let producer = producer(settings, topics, member)?;
+        let producer = Transactions::prepare(settings, topics, member)?;
         let consumer: Member = settings
             .member(&topics.group, member)
             .create_with_context(Context::default())
             .map_err(|e| error::failed("making a member of the group", &e))?;
         let consumer = Arc::new(consumer);
-        let committer = Committer::start(producer, Arc::clone(&consumer), Arc::clone(&topics.commands))?;
+        let transactions = Transactions::new(producer, Arc::clone(&consumer), Arc::clone(&topics.commands));
+        let committer = Committer::start(transactions)?;
         consumer.subscribe(&[&topics.commands]).map_err(|e| error::failed("joining the group", &e))?;
         Ok(Self {
             settings: settings.clone(),
@@ -106,58 +106,13 @@ impl GroupIntake {
     }
 
     fn gain(&mut self, partitions: &[Partition]) -> Result<Vec<Gained>, LogError> {
-        let topic = Arc::clone(&self.topics.commands);
-        let bounds = offsets::bounds(&self.consumer, &topic, partitions)?;
-        let committed = offsets::committed(&self.consumer, &topic, partitions)?;
-        let new = partitions.iter().zip(&committed).filter(|(_, committed)| committed.is_none());
-        let filled = self.filled_views(&new.map(|(partition, _)| *partition).collect::<Vec<_>>())?;
-        let gained: Vec<Gained> = bounds
-            .into_iter()
-            .zip(committed)
-            .map(|(bounds, committed)| {
-                let views_empty = committed.is_none() && !filled.contains(&bounds.partition);
-                Gained { bounds, committed, views_empty }
-            })
-            .collect();
+        let gained = gained::look(&self.settings, &self.topics, &self.consumer, partitions)?;
         // Takes them, but reads nothing yet.
         self.consumer
             .incremental_assign(&TopicPartitionList::new())
             .map_err(|e| error::failed("taking partitions", &e))?;
         self.held.extend(partitions.iter().map(|partition| (*partition, Held { position: 0, flow: Flow::Paused })));
         Ok(gained)
-    }
-
-    /// In which of these partitions any view topic has a record. Asked only where the group has no position: it costs
-    /// a look into every view.
-    fn filled_views(&self, partitions: &[Partition]) -> Result<BTreeSet<Partition>, LogError> {
-        let mut filled = BTreeSet::new();
-        if partitions.is_empty() {
-            return Ok(filled);
-        }
-        for topic in admin::list(&self.consumer, &self.topics)? {
-            if self.topics.service(&topic).is_none() {
-                continue;
-            }
-            let count = admin::partitions(&self.consumer, &topic)?.unwrap_or_default();
-            let known: Vec<Partition> =
-                partitions.iter().copied().filter(|partition| *partition < count && !filled.contains(partition)).collect();
-            for bounds in offsets::bounds(&self.consumer, &topic, &known)? {
-                if self.has_record(&topic, bounds)? {
-                    filled.insert(bounds.partition);
-                }
-            }
-        }
-        Ok(filled)
-    }
-
-    /// Offsets alone do not tell: aborted rows and transactions' markers take them as well.
-    fn has_record(&self, topic: &str, bounds: Bounds) -> Result<bool, LogError> {
-        if bounds.begin == bounds.end {
-            return Ok(false);
-        }
-        let reader =
-            TopicReader::new(&self.settings, &self.topics.group, topic, &[(bounds.partition, bounds.begin)])?;
-        reader.any_within(&[bounds], REQUEST)
     }
 
     /// Gives partitions up, after everything submitted is settled: from then on others may commit for them.
@@ -232,69 +187,20 @@ impl GroupIntake {
         }
     }
 
-    fn shut(&mut self) {
+    /// What librdkafka waits to be answered, in its terms.
+    fn unanswered(&mut self) -> Vec<Rebalance> {
+        let left = self.leaving.take().map(|partitions| Rebalance::Revoke { partitions, lost: false });
+        let mut unanswered = Vec::from_iter(left);
         let consumer = Arc::clone(&self.consumer);
-        let rebalances = &consumer.context().own;
-        rebalances.close();
-        // librdkafka leaves only when everything it asked for is answered.
-        let mut unanswered: Vec<Rebalance> =
-            self.leaving.take().map(|partitions| Rebalance::Revoke { partitions, lost: false }).into_iter().collect();
-        while let Some(rebalance) = rebalances.front() {
-            unanswered.push(match rebalance {
-                Rebalance::Revoke { mut partitions, lost } => {
-                    partitions.retain(|partition| self.running(*partition).is_some());
-                    Rebalance::Revoke { partitions, lost }
-                }
-                assign @ Rebalance::Assign(_) => assign,
-            });
-            rebalances.done();
-        }
-        let thread = self.committer.stop();
-        let topic = Arc::clone(&self.topics.commands);
-        poll::let_go(Leaving { consumer, topic, unanswered, thread });
-    }
-}
-
-/// The rest of an intake, which leaves the group when it is dropped.
-struct Leaving {
-    consumer: Arc<Member>,
-    topic: Arc<str>,
-    unanswered: Vec<Rebalance>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-        for rebalance in self.unanswered.drain(..) {
-            let answer = match rebalance {
-                Rebalance::Assign(_) => self.consumer.incremental_assign(&TopicPartitionList::new()),
-                Rebalance::Revoke { partitions, .. } => {
-                    self.consumer.incremental_unassign(&offsets::tpl(&self.topic, partitions))
-                }
-            };
-            if let Err(failure) = answer {
-                tracing::debug!("while leaving the group: {failure}");
+        while let Some(mut rebalance) = consumer.context().own.front() {
+            consumer.context().own.done();
+            if let Rebalance::Revoke { partitions, .. } = &mut rebalance {
+                partitions.retain(|partition| self.running(*partition).is_some());
             }
+            unanswered.push(rebalance);
         }
+        unanswered
     }
-}
-
-fn producer(settings: &Settings, topics: &Topics, member: &str) -> Result<TransactionalProducer, LogError> {
-    let producer: TransactionalProducer = settings
-        .transactional(&topics.group, member)
-        .create_with_context(Context::default())
-        .map_err(|e| error::failed("making a producer", &e))?;
-    // Before a broker is connected librdkafka would look for the coordinator only every 500 ms.
-    let connected = producer.client().fetch_metadata(Some(&topics.commands), REQUEST).map(drop);
-    if let Err(failure) = connected.and_then(|()| producer.init_transactions(2 * REQUEST)) {
-        producer.poll(Duration::from_millis(1));
-        let refused = producer.context().refusal();
-        return Err(refused.unwrap_or_else(|| error::failed("preparing transactions", &failure)));
-    }
-    Ok(producer)
 }
 
 impl Intake for GroupIntake {
@@ -360,6 +266,41 @@ impl Intake for GroupIntake {
 
 impl Drop for GroupIntake {
     fn drop(&mut self) {
-        self.shut();
+        self.consumer.context().own.close();
+        let unanswered = self.unanswered();
+        poll::let_go(Leaving {
+            consumer: Arc::clone(&self.consumer),
+            topic: Arc::clone(&self.topics.commands),
+            unanswered,
+            thread: self.committer.stop(),
+        });
+    }
+}
+
+/// The rest of an intake: leaves the group when it is dropped, after the transaction that is under way.
+struct Leaving {
+    consumer: Arc<Member>,
+    topic: Arc<str>,
+    unanswered: Vec<Rebalance>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Leaving {
+    /// librdkafka leaves only when everything it asked for is answered.
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+        for rebalance in self.unanswered.drain(..) {
+            let answer = match rebalance {
+                Rebalance::Assign(_) => self.consumer.incremental_assign(&TopicPartitionList::new()),
+                Rebalance::Revoke { partitions, .. } => {
+                    self.consumer.incremental_unassign(&offsets::tpl(&self.topic, partitions))
+                }
+            };
+            if let Err(failure) = answer {
+                tracing::debug!("while leaving the group: {failure}");
+            }
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`Kafka`]: the backend, made from [`Options`].
 //! - `config`: librdkafka's settings for each kind of client; `context`: what it calls back with.
-//! - `intake`: the group member; `committer`: the thread that commits its transactions.
+//! - `intake`: the group member; `gained`: what it is told about its partitions.
+//! - `committer`: the thread that commits; `transaction`: what it does for each batch.
 //! - `reader`, `publisher`: reading and appending outside the group; `poll`: what the consumers share.
 //! - `admin`, `offsets`: questions about topics and offsets; `error`: whose fault it is.
 //!
@@ -13,11 +14,13 @@ mod committer;
 mod config;
 mod context;
 mod error;
+mod gained;
 mod intake;
 mod offsets;
 mod poll;
 mod publisher;
 mod reader;
+mod transaction;
 
 use std::{
     collections::BTreeMap,
@@ -82,7 +85,7 @@ impl Kafka {
         loop {
             let answer = questions.fetch_metadata(Some(&self.topics.commands), Duration::from_secs(1));
             let Err(failure) = answer else { return Ok(()) };
-            self.hear(Duration::from_millis(100));
+            listen(questions, Duration::from_millis(100));
             if let Some(refused) = questions.context().refusal() {
                 return Err(refused);
             }
@@ -94,15 +97,9 @@ impl Kafka {
     }
 
     fn questions(&self) -> Result<&BaseConsumer<Context>, LogError> {
-        // Log lines and errors wait in a queue until somebody polls.
-        self.hear(Duration::ZERO);
-        self.questions.as_ref().ok_or_else(|| LogError::Refused("the log is closed".to_owned()))
-    }
-
-    fn hear(&self, wait: Duration) {
-        if let Some(questions) = &self.questions {
-            while questions.poll(wait).is_some() {}
-        }
+        let questions = self.questions.as_ref().ok_or_else(|| LogError::Refused("the log is closed".to_owned()))?;
+        listen(questions, Duration::from_millis(1));
+        Ok(questions)
     }
 
     fn all_partitions(&self, topic: &str) -> Result<Vec<Partition>, LogError> {
@@ -110,6 +107,14 @@ impl Kafka {
             Some(count) => Ok((0..count).collect()),
             None => Err(LogError::NoTopic(topic.to_owned())),
         }
+    }
+}
+
+/// Takes log lines and errors out of librdkafka's queue, where they wait until somebody polls.
+fn listen(questions: &BaseConsumer<Context>, wait: Duration) {
+    let deadline = Instant::now() + wait;
+    while Instant::now() < deadline {
+        questions.poll(wait);
     }
 }
 

@@ -30,10 +30,7 @@ pub(super) enum Polled<'a> {
 }
 
 /// Polls once. Errors that librdkafka deals with by itself are logged, the others returned.
-pub(super) fn poll<T: Send + Sync>(
-    consumer: &BaseConsumer<Context<T>>,
-    wait: Duration,
-) -> Result<Polled<'_>, LogError>
+pub(super) fn poll<T: Send + Sync>(consumer: &BaseConsumer<Context<T>>, wait: Duration) -> Result<Polled<'_>, LogError>
 where
     Context<T>: ConsumerContext,
 {

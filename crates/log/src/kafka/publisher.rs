@@ -134,10 +134,12 @@ impl Publisher for RecordPublisher {
             producer.poll(Duration::from_millis(1));
         }
         let ready = std::mem::take(&mut *locked(&producer.context().own.ready));
-        if ready.is_empty() && self.outstanding > 0 {
-            if let Some(refused) = producer.context().refusal() {
-                return Err(refused);
-            }
+        if !ready.is_empty() {
+            producer.context().forget_problem();
+        } else if self.outstanding > 0
+            && let Some(refused) = producer.context().refusal()
+        {
+            return Err(refused);
         }
         self.outstanding = self.outstanding.saturating_sub(ready.len());
         Ok(ready)

@@ -47,11 +47,11 @@ impl TopicReader {
         Ok(Self { consumer: Some(Arc::new(consumer)), positions: from.iter().copied().collect() })
     }
 
-    /// Whether a record can be read anywhere between the bounds, in which aborted ones leave gaps.
-    pub(super) fn any_within(mut self, bounds: &[Bounds], patience: Duration) -> Result<bool, LogError> {
+    /// Whether there is any record before the end of a partition that is read from its begin.
+    pub(super) fn any_below(mut self, bounds: Bounds, patience: Duration) -> Result<bool, LogError> {
         let deadline = Instant::now() + patience;
         let mut records = Records::default();
-        while bounds.iter().any(|of| self.position(of.partition) < of.end) {
+        while self.position(bounds.partition) < bounds.end {
             if Instant::now() > deadline {
                 return Err(LogError::Unreachable(format!("a topic could not be read within {patience:?}")));
             }

@@ -48,7 +48,8 @@ impl ViewClient {
                     never.wait(Duration::from_millis(20));
                 }
                 Err(WorkError::Store(StoreError::Missing { .. })) => anyhow::bail!(
-                    "there is no view of {service} in {}; `partyline up` or `partyline view follow {service}` makes it",
+                    "NO_VIEW: there is no view of {service} in {}. `partyline view follow {service} --until-end` makes \
+                     it from its topic; `partyline up` keeps every service's fed",
                     layout.root().display()
                 ),
                 Err(error) => return Err(error).with_context(|| format!("the view of {service}")),

@@ -14,7 +14,7 @@ pub mod show;
 mod tests;
 mod value;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use partyline_log::Topics;
 use partyline_projector::{Layout, Settings};
@@ -24,7 +24,7 @@ pub use layers::Flags;
 pub use load::{Loaded, load};
 
 /// Everything that can be configured, checked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// Which log.
     pub log: LogAddress,
@@ -64,6 +64,13 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+impl fmt::Debug for Config {
+    /// Without the properties: there may be secrets among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("log", &self.log).field("data", &self.data).finish_non_exhaustive()
+    }
 }
 
 impl Config {

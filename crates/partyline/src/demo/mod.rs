@@ -8,13 +8,16 @@
 mod facts;
 mod print;
 mod scene;
-mod stage;
+pub mod stage;
 mod story;
 
 #[cfg(test)]
 mod tests;
 
-use std::{io::Write, time::Instant};
+use std::{
+    io::{self, BufWriter, Write},
+    time::Instant,
+};
 
 use partyline_projector::{Counts, Query};
 
@@ -23,11 +26,23 @@ use self::{
     stage::Stage,
     story::{SERVICES, Story},
 };
-use crate::show::{row::Channel, table::Look};
+use crate::{
+    config::Config,
+    exit::Exit,
+    show::{
+        self,
+        row::{self, Channel, Entry},
+        table::Look,
+    },
+};
 
-/// What `demo` takes: nothing.
+/// What `demo` takes.
 #[derive(Debug, Clone, clap::Args)]
-pub struct DemoArgs {}
+pub struct DemoArgs {
+    /// Only print the demo's commands as JSON lines, as `publish` takes them
+    #[arg(long)]
+    pub commands: bool,
+}
 
 /// What the demo found out, all of it read back from the services' views.
 struct Told {
@@ -51,25 +66,45 @@ struct Proof {
     replay: String,
 }
 
+impl Told {
+    /// Whether every view equals its replay.
+    fn holds(&self) -> bool {
+        self.proofs.iter().all(Proof::holds)
+    }
+}
+
 impl Proof {
     fn holds(&self) -> bool {
         self.view == self.replay
     }
 }
 
-/// Plays the demo and prints it to `out`. Says whether every view equals its replay.
+/// Plays the demo on standard output. [`Exit::Differs`] if a view does not equal its replay.
 ///
 /// # Errors
-/// If the throw-away log or a store fails, or `out` is closed.
-pub fn run(_args: &DemoArgs, json: bool, look: Look, out: &mut dyn Write) -> anyhow::Result<bool> {
-    let told = play()?;
-    if json { facts::print(&told, out)? } else { print::print(&told, look, out)? }
-    Ok(told.proofs.iter().all(Proof::holds))
+/// If the throw-away log or a store fails, or nobody reads the output.
+pub fn run(args: DemoArgs, config: &Config) -> anyhow::Result<Exit> {
+    let story = Story::from_sample()?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.commands {
+        for line in story.until_the_parent_leaves.iter().chain(&story.afterwards) {
+            writeln!(out, "{line}")?;
+        }
+        out.flush()?;
+        return Ok(Exit::Done);
+    }
+    let told = play(story)?;
+    if config.json {
+        facts::print(&told, &mut out)?
+    } else {
+        print::print(&told, Look::of_stdout(), &mut out)?
+    }
+    out.flush()?;
+    Ok(Exit::differs_if(!told.holds()))
 }
 
-fn play() -> anyhow::Result<Told> {
+fn play(story: Story) -> anyhow::Result<Told> {
     let begun = Instant::now();
-    let story = Story::from_sample()?;
     let mut stage = Stage::open(&SERVICES)?;
     stage.play(&story.until_the_parent_leaves)?;
     let before = channels(&mut stage)?;
@@ -88,11 +123,10 @@ fn channels(stage: &mut Stage) -> anyhow::Result<Vec<Channel>> {
 fn prove(stage: &mut Stage, service: &'static str) -> anyhow::Result<Proof> {
     let mut masked = 0;
     stage.each_row(service, "entry/", &mut |_, value| {
-        let entry = crate::show::row::read::<crate::show::row::Entry>(value, "entry");
-        masked += u64::from(entry.is_some_and(|entry| entry.is_masked()));
+        masked += u64::from(row::read::<Entry>(value, "entry").is_some_and(|entry| entry.is_masked()));
         Ok(())
     })?;
-    let view = crate::show::summary(&mut |query: &Query| stage.ask(service, query))?;
+    let view = show::summary(&mut |query: &Query| stage.ask(service, query))?;
     let replay = stage.replay(service)?;
     Ok(Proof { service, rows: view.rows, masked, view: view.digest, replay: replay.digest })
 }

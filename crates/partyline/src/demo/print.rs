@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, Table, Width};
 
 use super::{
-    Proof, Told,
+    Told,
     scene::{Moment, Seen, What},
     story::{CUSTOMER, NUMBER, SERVICES},
 };
@@ -24,7 +24,11 @@ pub(super) fn print(told: &Told, look: Look, out: &mut dyn Write) -> io::Result<
     writeln!(out, "{}", services(told, look))?;
     writeln!(out, "\n2. The customer {CUSTOMER} sees one conversation. This is what each service sees of it.\n")?;
     writeln!(out, "{}", scene(told, look))?;
-    writeln!(out, "   parent before: {} · and after: {}", parent_of(told, false), parent_of(told, true))?;
+    writeln!(
+        out,
+        "   ▒▒▒ who and when, nothing else · ! a warning, nothing is blocked · ✗ rejected · {PARENT} parent"
+    )?;
+    writeln!(out, "   before: {} · after: {} (and now its bot may write)", members(told, false), members(told, true))?;
     writeln!(out, "\n3. The proof: each view, fed row by row from its topic, equals a replay of the whole log.\n")?;
     writeln!(out, "{}", proofs(told, look))?;
     counts(told, out)?;
@@ -32,16 +36,17 @@ pub(super) fn print(told: &Told, look: Look, out: &mut dyn Write) -> io::Result<
 }
 
 fn services(told: &Told, look: Look) -> Table {
-    let mut table = look.table(&["connects", "service", "sees the others' replies", "others may see its replies"]);
+    let mut table =
+        look.table(&["service", "sees the others' replies", "lets others see its own", "its bots may write"]);
     for (at, channel) in told.before.iter().enumerate() {
         let service = SERVICES.get(at).copied().unwrap_or_default();
         let parent = channel.parent == service;
-        let name = if parent { format!("{service} {PARENT} parent: only its bots may write") } else { service.to_owned() };
+        let name = if parent { format!("{service} {PARENT} parent") } else { service.to_owned() };
         table.add_row(vec![
-            Cell::new(at + 1),
             Cell::new(name),
-            Cell::new(if channel.display_others == "FULL" { "in full, if they allow it" } else { "masked" }),
+            Cell::new(if channel.display_others == "FULL" { "in full, where they allow it" } else { "masked" }),
             Cell::new(if channel.share_own == "FULL" { "in full" } else { "masked" }),
+            Cell::new(if parent { "yes" } else { "no" }),
         ]);
     }
     table
@@ -87,8 +92,8 @@ fn words(name: &str) -> String {
     name.to_lowercase().replace('_', " ")
 }
 
-/// The subscribers as those who are left see them.
-fn parent_of(told: &Told, afterwards: bool) -> String {
+/// The subscribers, in the order in which they connected, as those who are left see them.
+fn members(told: &Told, afterwards: bool) -> String {
     let channels = if afterwards { &told.after } else { &told.before };
     channels.iter().find(|channel| channel.subscribed).map(subscribers).unwrap_or_default()
 }
@@ -120,18 +125,24 @@ fn counts(told: &Told, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn next(told: &Told, out: &mut dyn Write) -> io::Result<()> {
-    if !told.proofs.iter().all(Proof::holds) {
+    if !told.holds() {
         return writeln!(out, "\nA view differs from its replay. That must never happen: please report it.");
     }
+    let me = program();
     writeln!(
         out,
         r#"
-Next (the log and the stores go to ./play; leave `--data` out for the usual place):
-   partyline --data play up                                     # terminal 1: log, projector, views
-   echo '{{"command_id":"1","business_number":"{NUMBER}","subscribe":{{"service":"desk"}}}}' |
-     partyline --data play publish --wait                       # terminal 2: publish a command
-   partyline --data play view channels desk                     # and see what it did
-   partyline view --help                                        # inbox, timeline, warnings, rows ...
-   scripts/test                                                 # all of this proved, on a real Kafka too"#
+Next: the same conversations on a log that stays, in ./play
+   {me} --data play up                      in one terminal: log, projector, views
+   {me} demo --commands | {me} --data play publish
+   {me} --data play view inbox travel
+   {me} --data play view timeline travel {NUMBER} {CUSTOMER}
+   {me} --help                              what else there is
+   scripts/test                                          all of this proved, on a real Kafka too"#
     )
+}
+
+/// How this program was called, if that is short enough to be typed again.
+fn program() -> String {
+    std::env::args().next().filter(|name| name.len() <= 24).unwrap_or_else(|| "partyline".to_owned())
 }

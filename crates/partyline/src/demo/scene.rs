@@ -14,7 +14,6 @@ use crate::show::{
     content,
     row::{self, Channel, Entry, Rejection, Warning},
     table::who,
-    warning_story,
 };
 
 /// What happened, in order.
@@ -95,15 +94,26 @@ fn moment(service: &str, value: &[u8]) -> Option<(What, Seen)> {
         return Some((what, seen));
     }
     if let Some(warning) = row::read::<Warning>(value, "warning") {
-        return Some((What::Warning(warning.kind.clone()), Seen::Text(warning_story(&warning))));
+        return Some((What::Warning(warning.kind.clone()), Seen::Text(words(&warning))));
     }
     if let Some(rejection) = row::read::<Rejection>(value, "rejection") {
-        let seen = format!("your bot was stopped: {}", rejection.reason);
+        let seen = format!("its bot was stopped: {}", rejection.reason);
         return Some((What::Rejection(rejection.reason), Seen::Text(seen)));
     }
     let channel = row::read::<Channel>(value, "channel")?;
-    let seen = if channel.subscribed { format!("{} is the parent now", channel.parent) } else { format!("{service} left") };
+    let seen =
+        if channel.subscribed { format!("{} is the parent now", channel.parent) } else { format!("{service} left") };
     Some((What::Channel, Seen::Text(seen)))
+}
+
+/// A warning in a few words; whose agents they are, the conversation says.
+fn words(warning: &Warning) -> String {
+    let (by, holder) = (&warning.by.agent, warning.holder.as_ref().map_or("nobody", |holder| &holder.agent));
+    match warning.kind.as_str() {
+        "TAKEN_OVER" => format!("{by} took it over from {holder}"),
+        "REPLY_OVER_PICKUP" => format!("{by} wrote while {holder} has it in hand"),
+        other => format!("{other} by {by}"),
+    }
 }
 
 /// A service's channel row.

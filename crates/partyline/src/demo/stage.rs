@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use partyline_ledger::Service;
-use partyline_log::{Backend, Bounds, Topics, embedded::Embedded};
+use partyline_log::{Backend, Bounds, Publisher, TopicKind, Topics, embedded::Embedded};
 use partyline_projector::{Answer, Counts, Layout, Project, Query, Replay, Settings, View, ViewSummary};
 use partyline_wire::{command_from_json, partition_of};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ impl Stage {
         let log = Embedded::open(&layout.embedded_log(), Topics::new("partyline"), PARTITIONS)?;
         let backend: Arc<dyn Backend> = Arc::new(log);
         for service in services {
-            backend.create(&backend.topics().view(service), partyline_log::TopicKind::View, PARTITIONS)?;
+            backend.create(&backend.topics().view(service), TopicKind::View, PARTITIONS)?;
         }
         let project = Project::open(Arc::clone(&backend), "demo", layout.clone(), Settings::default())?;
         let open = |service: &&'static str| {
@@ -71,24 +71,15 @@ impl Stage {
     fn publish(&self, lines: &[String]) -> anyhow::Result<()> {
         let topic = Arc::clone(&self.backend.topics().commands);
         let mut publisher = self.backend.publisher()?;
-        let mut refused = None;
-        let mut take = |publisher: &mut dyn partyline_log::Publisher| {
-            let receipts = publisher.receipts(WAIT)?;
-            refused = refused.take().or(receipts.into_iter().find_map(|receipt| receipt.result.err()));
-            anyhow::Ok(())
-        };
         for (tag, line) in lines.iter().enumerate() {
             let command = command_from_json(line)?;
             let key = command.command.number.as_str().as_bytes();
             publisher.send(tag as u64, &topic, partition_of(key, PARTITIONS), key, &command.value)?;
         }
         while publisher.outstanding() > 0 {
-            take(&mut *publisher)?;
+            acknowledged(&mut *publisher)?;
         }
-        match refused {
-            Some(reason) => bail!("the log refused a command: {reason}"),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Asks a service's view.
@@ -126,6 +117,15 @@ impl Stage {
         dir.close().context("the temporary folder could not be removed")?;
         Ok(counts)
     }
+}
+
+fn acknowledged(publisher: &mut dyn Publisher) -> anyhow::Result<()> {
+    for receipt in publisher.receipts(WAIT)? {
+        if let Err(reason) = receipt.result {
+            bail!("the log refused a command: {reason}");
+        }
+    }
+    Ok(())
 }
 
 fn end_of(bounds: &[Bounds]) -> u64 {

@@ -50,7 +50,8 @@ fn cells(service: &Service, channel: &Channel) -> Vec<Cell> {
     if !channel.subscribed {
         return vec![id, Cell::new(kind), quiet(format!("({service} left)")), quiet("-"), quiet("-")];
     }
-    let settings = [&channel.display_others, &channel.share_own].map(|s| if s == "FULL" { "in full" } else { "masked" });
+    let settings =
+        [&channel.display_others, &channel.share_own].map(|s| if s == "FULL" { "in full" } else { "masked" });
     vec![id, Cell::new(kind), Cell::new(subscribers(channel)), Cell::new(settings[0]), Cell::new(settings[1])]
 }
 

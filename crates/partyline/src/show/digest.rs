@@ -9,9 +9,10 @@ use super::{Ask, Screen, pages, table::quiet, time};
 pub(super) fn show(service: &Service, ask: &mut Ask<'_>, screen: &mut Screen<'_>) -> anyhow::Result<()> {
     let summary = pages::summary(ask)?;
     if screen.json {
-        let positions = summary.positions.iter().map(|p| {
-            json!({ "partition": p.partition, "next_offset": p.next_offset, "at_ms": p.at_ms })
-        });
+        let positions = summary
+            .positions
+            .iter()
+            .map(|p| json!({ "partition": p.partition, "next_offset": p.next_offset, "at_ms": p.at_ms }));
         let line = json!({
             "service": service.as_str(),
             "digest": summary.digest,

@@ -10,8 +10,7 @@ use super::{
     newest::Newest,
     pages::{any, each_row, one},
     row::{self, Conversation, Entry, Holder},
-    rows,
-    table::{MASK, agent_of, holding, quiet, who},
+    table::{MASK, holding, quiet, who},
     time,
 };
 

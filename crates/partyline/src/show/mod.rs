@@ -1,11 +1,11 @@
 //! The reading verbs: `view rows|inbox|timeline|channels|warnings|rejections|digest SERVICE`.
 //!
-//! - [`ShowVerb`]: what can be asked for. Each verb is one file, named after it.
-//! - [`pages`]: the rows of a view, a page at a time, so that memory stays bounded however large the view is.
-//! - [`row`]: rows as people's tables need them; `content`, `time`: their text.
-//! - [`table`]: how tables look; [`newest`]: the newest few of many.
+//! - [`ShowArgs`]: what can be asked for. Each verb is one file, named after it.
+//! - `pages`: the rows of a view, a page at a time, so that memory stays bounded however large the view is.
+//! - [`row`]: rows as people's tables need them; [`content`], `time`: their text.
+//! - [`table`]: how tables look; `newest`: the newest few of many.
 //!
-//! Nothing here knows where a view is: the caller passes in [`Ask`], which asks a running worker or opens the store.
+//! Only [`run`] knows where a view is; everything else goes through [`Ask`].
 
 mod channels;
 pub mod content;
@@ -24,27 +24,29 @@ mod warnings;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
+use std::{
+    io::{self, BufWriter, Write},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use clap::Subcommand;
 use partyline_ledger::{Customer, Service};
-use partyline_projector::{Answer, Query, WorkError};
-use partyline_store::StoreError;
+use partyline_projector::{Answer, Query};
 
 use self::table::Look;
 pub use self::{
     channels::subscribers,
     pages::{Visit, each_row, summary},
     timeline::ChannelName,
-    warnings::story as warning_story,
 };
+use crate::{ask::ViewClient, config::Config, exit::Exit};
 
 /// Asks a view.
 pub type Ask<'a> = dyn FnMut(&Query) -> anyhow::Result<Answer> + 'a;
 
 /// The reading verbs of `view`.
 #[derive(Debug, Clone, Subcommand)]
-pub enum ShowVerb {
+pub enum ShowArgs {
     /// The rows as JSON, sorted by key, one object a line: {"key":"entry/...","cause":{...},"entry":{...}}
     Rows {
         /// Whose view
@@ -110,7 +112,7 @@ pub enum ShowVerb {
     },
 }
 
-impl ShowVerb {
+impl ShowArgs {
     /// The service whose view is asked for.
     pub fn service(&self) -> &Service {
         match self {
@@ -139,45 +141,40 @@ pub struct Screen<'a> {
     pub now_ms: i64,
 }
 
-/// Whether there was what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shown {
-    /// It was shown; perhaps an empty list.
-    Done,
-    /// There is no such conversation.
-    NotThere,
-}
-
-/// Answers one verb.
+/// Answers one verb, on standard output.
 ///
 /// # Errors
-/// If the view cannot be asked (in words that say what to do if there is none yet), or the output is closed.
-pub fn run(verb: &ShowVerb, ask: &mut Ask<'_>, screen: &mut Screen<'_>) -> anyhow::Result<Shown> {
-    let shown = match verb {
-        ShowVerb::Rows { prefix, .. } => rows::show(prefix, ask, screen),
-        ShowVerb::Inbox { service, limit } => inbox::show(service, *limit as usize, ask, screen),
-        ShowVerb::Timeline { service, channel, customer, last } => {
-            let last = last.map(|last| last as usize);
-            return timeline::show(&timeline::Asked { service, channel, customer, last }, ask, screen)
-                .map_err(|error| explain(error, service));
-        }
-        ShowVerb::Channels { service } => channels::show(service, ask, screen),
-        ShowVerb::Warnings { service, limit } => warnings::show(service, *limit as usize, ask, screen),
-        ShowVerb::Rejections { service, limit } => rejections::show(service, *limit as usize, ask, screen),
-        ShowVerb::Digest { service } => digest::show(service, ask, screen),
+/// If there is no view yet, it cannot be asked, or nobody reads the output.
+pub fn run(args: ShowArgs, config: &Config) -> anyhow::Result<Exit> {
+    let mut view = ViewClient::open(&config.layout(), args.service().as_str())?;
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut screen = Screen {
+        out: &mut out,
+        notes: &mut io::stderr(),
+        json: config.json,
+        look: Look::of_stdout(),
+        now_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
     };
-    shown.map(|()| Shown::Done).map_err(|error| explain(error, verb.service()))
+    let exit = answer(&args, &mut |query: &Query| view.ask(query), &mut screen)?;
+    out.flush()?;
+    Ok(exit)
 }
 
-/// Says what to do if there is no view yet.
-fn explain(error: anyhow::Error, service: &Service) -> anyhow::Error {
-    match error.downcast_ref::<WorkError>() {
-        Some(WorkError::Store(StoreError::Missing { .. })) => error.context(format!(
-            "NO_VIEW: there is no view of {service} in this data directory yet. `partyline view follow {service} \
-             --until-end` makes one from its topic; `partyline up` keeps every service's fed"
-        )),
-        _ => error,
+fn answer(args: &ShowArgs, ask: &mut Ask<'_>, screen: &mut Screen<'_>) -> anyhow::Result<Exit> {
+    match args {
+        ShowArgs::Rows { prefix, .. } => rows::show(prefix, ask, screen)?,
+        ShowArgs::Inbox { service, limit } => inbox::show(service, *limit as usize, ask, screen)?,
+        ShowArgs::Timeline { service, channel, customer, last } => {
+            let last = last.map(|last| last as usize);
+            return timeline::show(&timeline::Asked { service, channel, customer, last }, ask, screen);
+        }
+        ShowArgs::Channels { service } => channels::show(service, ask, screen)?,
+        ShowArgs::Warnings { service, limit } => warnings::show(service, *limit as usize, ask, screen)?,
+        ShowArgs::Rejections { service, limit } => rejections::show(service, *limit as usize, ask, screen)?,
+        ShowArgs::Digest { service } => digest::show(service, ask, screen)?,
     }
+    Ok(Exit::Done)
 }
 
 fn service(text: &str) -> Result<Service, String> {

@@ -48,7 +48,11 @@ impl Look {
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(self.columns)
             .set_header(titles.iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
-        if self.colour { table.enforce_styling() } else { table.force_no_tty() };
+        if self.colour {
+            table.enforce_styling()
+        } else {
+            table.force_no_tty()
+        };
         table
     }
 }
@@ -99,13 +103,13 @@ pub fn agent_of(service: &str, agent: &str) -> String {
     safe(&format!("{agent} · {service}"))
 }
 
-/// Who has a conversation in hand, and for how long.
+/// Who has a conversation in hand, and for how long; or had it last.
 pub fn holding(holder: Option<&Holder>, now_ms: i64) -> Cell {
-    let Some(holder) = holder else { return quiet("nobody") };
+    let Some(holder) = holder else { return quiet("-") };
     let (who, span) = (agent_of(&holder.service, &holder.agent), time::between(now_ms, holder.until_ms));
     if holder.is_live(now_ms) {
         Cell::new(format!("{who}, {span} left"))
     } else {
-        quiet(format!("nobody ({who} until {span} ago)"))
+        quiet(format!("{who}, ran out {span} ago"))
     }
 }

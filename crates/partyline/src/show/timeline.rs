@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use partyline_ledger::{BusinessNumber, Customer, Service};
 
 use super::{
-    Ask, Screen, Shown,
+    Ask, Screen,
     channels::subscribers,
     pages::{any, each_row, one},
     row::{self, Channel, Conversation, Entry},
@@ -14,6 +14,7 @@ use super::{
     table::{PARENT, holding, quiet, said, who},
     time,
 };
+use crate::exit::Exit;
 
 /// Entries that a table shows unless `--last` says otherwise.
 const DEFAULT_LAST: usize = 100;
@@ -56,11 +57,11 @@ pub(super) struct Asked<'a> {
     pub last: Option<usize>,
 }
 
-pub(super) fn show(asked: &Asked<'_>, ask: &mut Ask<'_>, screen: &mut Screen<'_>) -> anyhow::Result<Shown> {
+pub(super) fn show(asked: &Asked<'_>, ask: &mut Ask<'_>, screen: &mut Screen<'_>) -> anyhow::Result<Exit> {
     let Some(channel) = find(asked, ask)? else {
         let Asked { service, channel, customer, .. } = asked;
         writeln!(screen.notes, "{service} sees no conversation with {customer} on {channel}")?;
-        return Ok(Shown::NotThere);
+        return Ok(Exit::Differs);
     };
     if channel != asked.channel.to_string() {
         writeln!(screen.notes, "on the isolated channel {channel}")?;
@@ -76,7 +77,7 @@ pub(super) fn show(asked: &Asked<'_>, ask: &mut Ask<'_>, screen: &mut Screen<'_>
     } else {
         rows::show(&prefix, ask, screen)?;
     }
-    Ok(Shown::Done)
+    Ok(Exit::Done)
 }
 
 /// The channel that is named, or the service's own of that number where the conversation is only there.

@@ -77,6 +77,48 @@ fn removed_records_stay_removed() {
     assert!(tree.is_empty(), "nothing of it is left");
 }
 
+/// A long record lies in many pieces; wherever removing them is cut off, neither of its slots shows through.
+#[test]
+fn a_removal_that_is_cut_off_brings_nothing_back() {
+    let mut cut_off_after_the_commit = 0;
+    for writes in 0..12 {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = &dir.path().join("store");
+        let long = "x".repeat(14_000);
+        complete(dir, "1", &[("a", &long), ("b", "b")]);
+        complete(dir, "2", &[("a", &long)]);
+        let mut store = reopen(dir);
+        let mut table = store.table("t", CODEC).unwrap();
+        set(&mut table, "a", "");
+        store.shared.batches_until_fault.store(writes, Ordering::Relaxed);
+        let done = store.checkpoint(b"3", &mut [&mut table]).is_ok();
+        let committed = store.position() == Some(b"3");
+        cut_off_after_the_commit += u32::from(committed && !done);
+        drop((table, store));
+        if committed {
+            check(dir, "3", &[("b", "b")]);
+            complete(dir, "4", &[("a", "new")]);
+            check(dir, "4", &[("a", "new"), ("b", "b")]);
+        } else {
+            check(dir, "2", &[("a", &long), ("b", "b")]);
+        }
+    }
+    assert!(cut_off_after_the_commit > 2, "{cut_off_after_the_commit}");
+}
+
+/// Should pages of an attempt ever survive that the store does not know to have begun, they do not count either.
+#[test]
+fn an_unknown_attempt_does_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    complete(dir, "1", &[("a", "1")]);
+    let store = reopen(dir);
+    let of_attempt_2 = [&2_u64.to_be_bytes()[..], &[1], b"2"].concat();
+    store.shared.db.open_tree("table/t").unwrap().insert(b"a\x01", of_attempt_2).unwrap();
+    drop(store);
+    check(dir, "1", &[("a", "1")]);
+}
+
 #[test]
 fn a_checkpoint_takes_every_open_part_of_its_own_store() {
     let dir = tempfile::tempdir().unwrap();

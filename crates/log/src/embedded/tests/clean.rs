@@ -78,18 +78,19 @@ fn compaction_leaves_what_a_naive_fold_leaves() {
 fn compaction_begins_when_half_is_dirty_or_an_hour_old() {
     let dir = tempfile::tempdir().unwrap();
     let (log, view) = with_view(dir.path());
-    let names: Vec<String> = (0..100).map(|n| format!("k{n}")).collect();
+    let names: Vec<String> = (0..2_000).map(|n| format!("k{n}")).collect();
     let rows: Vec<_> = names.iter().map(|name| (0, name.as_str(), "1")).collect();
+    publish(&log, &view, &[(1, "few", "1"), (1, "few", "2")]);
     publish(&log, &view, &rows);
     let now = now_ms();
     assert_eq!(clean(&log, now), 0);
-    publish(&log, &view, &rows[..99]);
+    publish(&log, &view, &rows[..1_999]);
     assert_eq!(clean(&log, now), 0, "less than half is dirty");
     publish(&log, &view, &rows[..1]);
-    assert_eq!(clean(&log, now), 100, "half is dirty");
+    assert_eq!(clean(&log, now), 2_000, "half is dirty");
     publish(&log, &view, &rows[..10]);
     assert_eq!(clean(&log, now), 0);
-    assert_eq!(clean(&log, now + HOUR_MS + 60_000), 10, "an hour old");
+    assert_eq!(clean(&log, now + HOUR_MS + 60_000), 11, "an hour old");
 }
 
 #[test]

@@ -51,13 +51,22 @@ fn nothing_is_delivered_before_start_and_only_from_within_the_bounds() {
     intake.start(1, 1).unwrap();
     assert_eq!(intake.next(&mut records, DEADLINE).unwrap(), Event::Records);
     assert_eq!(rows_of(&records), [(1, 1, "k".to_owned(), "c".to_owned())]);
+    assert_eq!(intake.position(1), 2);
+
+    intake.pause(1).unwrap();
+    publish(&log, &log.topics().commands, &[(1, "k", "d")]);
+    assert_eq!(intake.next(&mut records, Duration::from_millis(20)).unwrap(), Event::Idle);
+    intake.start(1, 2).unwrap();
+    assert_eq!(intake.next(&mut records, DEADLINE).unwrap(), Event::Records);
+    assert_eq!(rows_of(&records), [(1, 2, "k".to_owned(), "d".to_owned())]);
 }
 
 #[test]
 fn a_batch_that_fails_leaves_nothing_and_is_the_last() {
     let dir = tempfile::tempdir().unwrap();
     let (log, view) = with_view(dir.path());
-    let bad: [(&str, fn(&mut Batch, &Arc<str>)); 3] = [
+    type Spoil = fn(&mut Batch, &Arc<str>);
+    let bad: [(&str, Spoil); 3] = [
         ("no such topic", |batch, _| add(batch, &Arc::from("partyline.view.nobody.v1"), 0, "k", "v")),
         ("no such partition", |batch, view| add(batch, view, PARTITIONS, "k", "v")),
         ("metadata too long", |batch, _| batch.commit(1, 1, "x".repeat(4_097))),

@@ -89,7 +89,9 @@ fn read_to(reader: &mut dyn Reader, ends: &[(Partition, Offset)]) -> Vec<Row> {
 /// Joins and starts every partition where the group is, or at 0.
 fn started(log: &Embedded) -> (Box<dyn Intake>, Vec<Gained>) {
     let mut intake = log.intake("test").unwrap();
-    let Event::Gained(gained) = intake.next(&mut Records::default(), DEADLINE).unwrap() else { panic!("nothing gained") };
+    let Event::Gained(gained) = intake.next(&mut Records::default(), DEADLINE).unwrap() else {
+        panic!("nothing gained")
+    };
     for gained in &gained {
         let next_offset = gained.committed.clone().unwrap_or_default().next_offset;
         intake.start(gained.bounds.partition, next_offset).unwrap();

@@ -1,0 +1,242 @@
+//! One transaction: rows and positions, both or neither.
+//!
+//! A rebalance that ends while a transaction is under way makes it one of an old generation, although its partitions
+//! are still ours; that one is aborted and done again. They stay ours as long as the intake has not answered that it
+//! gives them up, before which it waits for the transaction. Any other failure is the end of the producer.
+//!
+//! Small transactions take milliseconds because the producer is polled in steps of one, not of a hundred, until
+//! everything is out: rust-rdkafka's own `flush` inside `commit_transaction` then has nothing left to wait for.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Message, TopicPartitionList,
+    consumer::Consumer,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig},
+};
+
+use super::{
+    REQUEST,
+    config::Settings,
+    context::{Context, locked},
+    error,
+    intake::Member,
+    offsets,
+};
+use crate::{Batch, LogError, Outgoing, Topics};
+
+/// A transactional call gives up after this: the broker's own time-out of 10 s comes first.
+const CALL: Duration = Duration::from_secs(15);
+/// So often one transaction is done again because the group has rebalanced.
+const REBALANCES: usize = 5;
+/// How often the producer is asked whether everything is out.
+const STEP: Duration = Duration::from_millis(1);
+
+/// A transactional producer.
+pub(super) type Producing = BaseProducer<Context<Deliveries>>;
+
+/// Why a record of the transaction was not taken: the first reason, but rather one that is not a consequence.
+#[derive(Default)]
+pub(super) struct Deliveries {
+    failure: Mutex<Option<LogError>>,
+    purged: AtomicBool,
+}
+
+impl ProducerContext for Context<Deliveries> {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        let Err((failure, message)) = result else { return };
+        match failure.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
+                self.own.purged.store(true, Ordering::Relaxed);
+            }
+            _ => {
+                locked(&self.own.failure).get_or_insert_with(|| error::delivery(message.topic(), failure));
+            }
+        }
+    }
+}
+
+/// Why a transaction did not commit.
+enum Failure {
+    /// It was of an old generation of the group.
+    Rebalanced,
+    /// The producer is of no use any more.
+    Final(LogError),
+}
+
+impl From<LogError> for Failure {
+    fn from(failure: LogError) -> Self {
+        Self::Final(failure)
+    }
+}
+
+/// The transactional producer, and what is needed to commit with it.
+pub(super) struct Transactions {
+    producer: Producing,
+    /// Says, for each transaction anew, who we are in the group.
+    member: Arc<Member>,
+    topic: Arc<str>,
+}
+
+impl Transactions {
+    /// Makes the producer, which fences an earlier one of this name and aborts what that left behind.
+    pub(super) fn prepare(settings: &Settings, topics: &Topics, name: &str) -> Result<Producing, LogError> {
+        let producer: Producing = settings
+            .transactional(&topics.group, name)
+            .create_with_context(Context::default())
+            .map_err(|e| error::failed("making a producer", &e))?;
+        // Before a broker is connected librdkafka would look for the coordinator only every 500 ms.
+        let connected = producer.client().fetch_metadata(Some(&topics.commands), REQUEST).map(drop);
+        if let Err(failure) = connected.and_then(|()| producer.init_transactions(2 * REQUEST)) {
+            producer.poll(STEP);
+            let refused = producer.context().refusal();
+            return Err(refused.unwrap_or_else(|| error::failed("preparing transactions", &failure)));
+        }
+        Ok(producer)
+    }
+
+    /// Transactions of `member`, whose positions are of `topic`.
+    pub(super) fn new(producer: Producing, member: Arc<Member>, topic: Arc<str>) -> Self {
+        Self { producer, member, topic }
+    }
+
+    /// Commits a batch. After an error no other is to be tried.
+    pub(super) fn commit(&self, batch: &Batch) -> Result<(), LogError> {
+        for _ in 0..REBALANCES {
+            let Err(failure) = self.transaction(batch) else { return Ok(()) };
+            let aborted = self.abort();
+            match failure {
+                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
+                    tracing::debug!("a rebalance came in between: the transaction is done again");
+                }
+                Failure::Rebalanced => break,
+                // The reason for a row may have come after the failure it caused.
+                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
+            }
+        }
+        Err(LogError::Transaction("the group has rebalanced".to_owned()))
+    }
+
+    fn transaction(&self, batch: &Batch) -> Result<(), Failure> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let producer = &self.producer;
+        producer.context().own.purged.store(false, Ordering::Relaxed);
+        producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
+        let deadline = Instant::now() + CALL;
+        for row in batch.rows() {
+            self.produce(&row, deadline)?;
+        }
+        // In this order: asked at once after the last commit, the coordinator would put the positions off by 100 ms.
+        self.wait_for_rows(deadline)?;
+        self.send_positions(batch)?;
+        Ok(producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))?)
+    }
+
+    fn produce(&self, row: &Outgoing<'_>, deadline: Instant) -> Result<(), LogError> {
+        let mut record: BaseRecord<'_, [u8], [u8]> =
+            BaseRecord::to(row.topic).partition(offsets::native(row.partition)).payload(row.value);
+        if !row.key.is_empty() {
+            record = record.key(row.key);
+        }
+        if !row.headers.is_empty() {
+            let headers = row.headers.iter().map(|(key, value)| Header { key, value: Some(value) });
+            record = record.headers(headers.fold(OwnedHeaders::new(), OwnedHeaders::insert));
+        }
+        while let Err((failure, again)) = self.producer.send(record) {
+            if !is_full(&failure) {
+                return Err(error::delivery(row.topic, &failure));
+            }
+            self.check_delivery(deadline)?;
+            self.producer.poll(STEP);
+            record = again;
+        }
+        Ok(())
+    }
+
+    fn send_positions(&self, batch: &Batch) -> Result<(), Failure> {
+        if batch.positions().is_empty() {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::with_capacity(batch.positions().len());
+        for position in batch.positions() {
+            let mut element = list.add_partition(&self.topic, offsets::native(position.partition));
+            element.set_metadata(&position.committed.metadata);
+            element
+                .set_offset(offsets::at(position.committed.next_offset))
+                .map_err(|e| error::transaction("setting a position", &e))?;
+        }
+        // Asked in this order: once the group has put this member out, its identity is one that an empty group would
+        // accept, but then the loss is known already. The member comes back only through the intake, which first
+        // waits for this transaction.
+        let Some(group) = self.member.group_metadata() else {
+            return Err(LogError::Transaction("not in the group".to_owned()).into());
+        };
+        if self.member.assignment_lost() {
+            let text = "the group has given the partitions to others";
+            return Err(LogError::Transaction(text.to_owned()).into());
+        }
+        let sent = self.producer.send_offsets_to_transaction(&list, &group, CALL);
+        sent.map_err(|failure| match failure.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => Failure::Rebalanced,
+            _ => error::transaction("sending the positions", &failure).into(),
+        })
+    }
+
+    fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
+        while self.producer.in_flight_count() > 0 {
+            self.producer.poll(STEP);
+            self.check_delivery(deadline)?;
+        }
+        self.check_delivery(deadline)
+    }
+
+    fn undelivered(&self) -> Option<LogError> {
+        locked(&self.producer.context().own.failure).clone()
+    }
+
+    fn check_delivery(&self, deadline: Instant) -> Result<(), LogError> {
+        if let Some(failure) = self.undelivered() {
+            return Err(failure);
+        }
+        if self.producer.context().own.purged.load(Ordering::Relaxed) {
+            return Err(LogError::Transaction("rows were given up".to_owned()));
+        }
+        if Instant::now() > deadline {
+            return Err(LogError::Transaction(format!("rows were not taken within {CALL:?}")));
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out.
+    fn abort(&self) -> bool {
+        if self.producer.client().fatal_error().is_some() {
+            return false;
+        }
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
+            self.producer.poll(STEP);
+        }
+        let aborted = self.producer.abort_transaction(Duration::from_secs(2));
+        if let Err(failure) = &aborted {
+            tracing::debug!("aborting: {failure}");
+        }
+        aborted.is_ok()
+    }
+}
+
+fn is_full(failure: &KafkaError) -> bool {
+    failure.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
+}

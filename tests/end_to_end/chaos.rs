@@ -1,0 +1,214 @@
+//! Exactly once, whatever happens to processes and brokers meanwhile.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use partyline_log::{Backend, Records};
+use partyline_tests::{
+    process::{Broker, Running},
+    rig::{PATIENCE, Read, Rig, bootstrap, exactly_once},
+    workload,
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+const KILLS: usize = 30;
+
+/// So many commands flow, some of them with history to publish.
+const COMMANDS: usize = 50_000;
+
+fn commands(count: usize, seed: u64) -> Vec<Value> {
+    let dialogues = workload::dialogues(count / 14).unwrap();
+    let mut commands = workload::from_dialogues(&dialogues, seed, 6);
+    commands.truncate(count);
+    commands
+}
+
+/// A log, and the arguments with which the binary finds it.
+struct Scene {
+    rig: Rig,
+    args: Vec<String>,
+    prefix: String,
+}
+
+impl Scene {
+    fn new(rig: Rig, log: String) -> Self {
+        let commands = rig.log.topics().commands.to_string();
+        let prefix = commands.trim_end_matches(".commands.v1").to_owned();
+        Self { rig, args: vec!["--log".to_owned(), log], prefix }
+    }
+
+    fn kafka(bootstrap: &str) -> Self {
+        Self::new(Rig::kafka_at(bootstrap, 4), format!("kafka:{bootstrap}"))
+    }
+
+    fn embedded() -> Self {
+        let rig = Rig::embedded(4);
+        let log = format!("embedded:{}", rig.dir.path().join("log").display());
+        Self::new(rig, log)
+    }
+
+    fn project(&self, data: &str, until_end: bool) -> Running {
+        let data = self.rig.data(data).root().display().to_string();
+        let mut args = vec!["project", "--data", &data];
+        args.extend(self.args.iter().map(String::as_str));
+        if until_end {
+            args.push("--until-end");
+        }
+        // Small, so that a kill finds a transaction or a checkpoint under way.
+        let env = [
+            ("PARTYLINE_PREFIX", self.prefix.as_str()),
+            ("PARTYLINE_BATCH_COMMANDS", "500"),
+            ("PARTYLINE_CHECKPOINT_COMMANDS", "2000"),
+            ("PARTYLINE_CHECKPOINT_S", "1"),
+        ];
+        Running::start(&args, &env, &self.rig.dir.path().join("said"))
+    }
+
+    /// All rows are there once, in order, none missing; views equal replays.
+    fn is_whole(&self, watched: Option<BTreeMap<String, Vec<Read>>>) {
+        for service in self.rig.services() {
+            let rows = self.rig.rows(&service);
+            exactly_once(&rows);
+            if let Some(seen) = watched.as_ref().and_then(|watched| watched.get(&service)) {
+                assert!(rows.starts_with_each_partition(seen), "the concurrent reader of {service} saw other rows");
+            }
+        }
+        self.rig.views_equal_replays();
+    }
+}
+
+trait StartsWith {
+    fn starts_with_each_partition(&self, seen: &[Read]) -> bool;
+}
+
+impl StartsWith for Vec<Read> {
+    /// What a reader saw on the way is the beginning of what is there in the end, partition by partition.
+    fn starts_with_each_partition(&self, seen: &[Read]) -> bool {
+        let mut partitions: BTreeMap<u32, Vec<&Read>> = BTreeMap::new();
+        seen.iter().for_each(|read| partitions.entry(read.at.0).or_default().push(read));
+        partitions.into_iter().all(|(partition, seen)| {
+            self.iter().filter(|read| read.at.0 == partition).zip(&seen).filter(|(a, b)| a == *b).count() == seen.len()
+        })
+    }
+}
+
+/// Reads every view topic as it grows, committed rows only.
+fn watch(log: Arc<dyn Backend>, stop: Arc<AtomicBool>) -> thread::JoinHandle<BTreeMap<String, Vec<Read>>> {
+    thread::spawn(move || {
+        let mut readers = BTreeMap::new();
+        let mut seen: BTreeMap<String, Vec<Read>> = BTreeMap::new();
+        let mut records = Records::default();
+        while !stop.load(Ordering::Relaxed) {
+            for topic in log.list().unwrap_or_default() {
+                if let Some(service) = log.topics().service(&topic)
+                    && !readers.contains_key(service)
+                    && let Ok(bounds) = log.bounds(&topic)
+                {
+                    let from: Vec<_> = bounds.iter().map(|b| (b.partition, b.begin)).collect();
+                    readers.insert(service.to_owned(), log.reader(&topic, &from).unwrap());
+                }
+            }
+            for (service, reader) in &mut readers {
+                reader.next(&mut records, Duration::from_millis(5)).unwrap();
+                seen.entry(service.clone()).or_default().extend(
+                    records.iter().filter(|r| !r.key.unwrap_or_default().starts_with(b"position/")).map(|record| Read {
+                        at: (record.partition, record.offset),
+                        at_ms: record.at_ms,
+                        key: String::from_utf8_lossy(record.key.unwrap_or_default()).into_owned(),
+                        value: record.value.unwrap_or_default().to_vec(),
+                        headers: record.headers.to_vec(),
+                    }),
+                );
+            }
+        }
+        seen
+    })
+}
+
+/// Kills the projector again and again while commands flow.
+fn survives_kills(scene: &Scene, commands: &[Value], seed: u64) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let watcher = watch(Arc::clone(&scene.rig.log), Arc::clone(&stop));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    for some in commands.chunks(commands.len().div_ceil(KILLS)) {
+        let running = scene.project("killed", false);
+        scene.rig.publish(some);
+        running.kill_after(Duration::from_millis(rng.random_range(20..700)));
+    }
+    scene.project("killed", true).succeeds();
+    stop.store(true, Ordering::Relaxed);
+    let seen = watcher.join().unwrap();
+    scene.is_whole(Some(seen));
+}
+
+#[test]
+fn kafka_kills() {
+    survives_kills(&Scene::kafka(&bootstrap()), &commands(COMMANDS, 31), 31);
+}
+
+#[test]
+fn embedded_kills() {
+    survives_kills(&Scene::embedded(), &commands(COMMANDS / 2, 32), 32);
+}
+
+/// Waits until the group has taken so many commands.
+fn committed(rig: &Rig, commands: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let done: u64 = rig.log.committed().unwrap_or_default().iter().map(|(_, c)| c.next_offset).sum();
+        if done >= commands {
+            return;
+        }
+        assert!(Instant::now() < deadline, "only {done} of {commands} commands were taken");
+    }
+}
+
+/// One projector, then three, then one, during a load.
+#[test]
+fn kafka_rebalance() {
+    let scene = Scene::kafka(&bootstrap());
+    let commands = commands(12_000, 33);
+    let (first, rest) = commands.split_at(4_000);
+    let (second, third) = rest.split_at(4_000);
+    let one = scene.project("one", false);
+    scene.rig.publish(first);
+    committed(&scene.rig, 1_000);
+    let two = scene.project("two", false);
+    let three = scene.project("three", false);
+    scene.rig.publish(second);
+    committed(&scene.rig, 8_000);
+    for leaving in [two, one] {
+        let (status, time) = leaving.terminate();
+        assert!(status.success() && time < Duration::from_secs(5), "{status} after {time:?}");
+    }
+    scene.rig.publish(third);
+    committed(&scene.rig, 12_000);
+    assert!(three.terminate().0.success());
+    scene.is_whole(None);
+}
+
+/// The broker goes away in the middle and comes back.
+#[test]
+fn kafka_broker_restart() {
+    let broker = Broker::start();
+    let scene = Scene::kafka(&broker.bootstrap);
+    let commands = commands(9_000, 34);
+    let (first, rest) = commands.split_at(4_000);
+    let running = scene.project("one", false);
+    scene.rig.publish(first);
+    committed(&scene.rig, 1_000);
+    broker.restart();
+    scene.rig.publish(rest);
+    committed(&scene.rig, 9_000);
+    assert!(running.terminate().0.success());
+    scene.is_whole(None);
+}
