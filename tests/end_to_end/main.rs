@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod chaos;
+mod contract;
 mod ledger;
+mod malformed;
+mod properties;
 mod rules;
 mod starts;
+mod tidy;

@@ -9,9 +9,9 @@ use std::{
 
 use crate::rig::PATIENCE;
 
-/// The binary: `PARTYLINE_BIN`, or the one beside the tests.
+/// The binary: `PARTYLINE_TEST_BIN`, or the one beside the tests.
 pub fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("PARTYLINE_BIN") {
+    if let Some(path) = std::env::var_os("PARTYLINE_TEST_BIN") {
         return path.into();
     }
     let tests = std::env::current_exe().unwrap();

@@ -180,10 +180,12 @@ impl Pass {
         Ok(())
     }
 
-    /// The producer is polled until everything is out: librdkafka's own flush would wait in steps of 100 ms.
+    /// Waits until everything is out before it commits: librdkafka's own flush would wait in steps of 100 ms. Not by
+    /// polling for a millisecond, because rust-rdkafka's poll spins through the last one.
     fn commit(&self) -> anyhow::Result<()> {
         while self.producer.in_flight_count() > 0 {
-            self.producer.poll(Duration::from_millis(1));
+            self.producer.poll(Duration::ZERO);
+            thread::park_timeout(Duration::from_millis(1));
         }
         let mut list = TopicPartitionList::new();
         for (partition, position) in self.positions.iter().enumerate() {

@@ -1,6 +1,9 @@
 //! Fills the commands topic.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use partyline_log::Backend as _;
@@ -85,7 +88,8 @@ pub fn send<C: ProducerContext<DeliveryOpaque = ()>, K: rdkafka::message::ToByte
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
             return Err(error);
         }
-        producer.poll(Duration::from_millis(1));
+        producer.poll(Duration::ZERO);
+        thread::park_timeout(Duration::from_millis(1));
         record = again;
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     exit::{Exit, say},
     publish::{Chunk, Engine, Good, Item},
-    run::Signals,
+    run::{Signals, patiently},
 };
 
 /// An answer of the view has at most so many bytes of rows.
@@ -46,7 +46,7 @@ pub fn run(args: &RepublishArgs, config: &Config) -> anyhow::Result<Exit> {
     chunks.send(Chunk { items, failed: None })?;
     drop(chunks);
     say(format_args!("partyline: a republish command for {} numbers of {service}", numbers.len()));
-    Engine::new(&*log.backend, None, config.json)?.run(received, &signals.stop)
+    patiently(&signals.stop, || Engine::new(&*log.backend, None, config.json))?.run(received, &signals.stop)
 }
 
 fn command(run: &str, line: u64, number: &str, service: &str) -> anyhow::Result<Good> {

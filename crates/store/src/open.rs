@@ -138,7 +138,13 @@ fn start(place: &Place, options: Options) -> Result<sled::Db, StoreError> {
         .cache_capacity(options.sled_cache_bytes)
         .flush_every_ms(Some(FLUSH_EVERY_MS))
         .use_compression(false);
-    guarded(|| config.open())
+    guarded(|| config.open()).map_err(|error| match error {
+        // sled has no kind of its own for this; it says nothing against what is in the store.
+        StoreError::Damaged { reason } if reason.contains("could not acquire lock") => {
+            StoreError::InUse { dir: place.dir().to_owned() }
+        }
+        other => other,
+    })
 }
 
 /// Drops the database, puts its files on the disk, and says so.

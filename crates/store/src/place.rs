@@ -127,7 +127,11 @@ impl Place {
             return true;
         }
         let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || sender.send(file.lock().is_ok()));
+        thread::spawn(move || {
+            let released = file.lock().is_ok();
+            drop(file); // its lock must be gone before anybody hears of it
+            sender.send(released)
+        });
         receiver.recv_timeout(RELEASE_WAIT).unwrap_or(false)
     }
 

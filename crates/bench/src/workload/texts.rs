@@ -4,6 +4,7 @@ use std::{
     env,
     fs::File,
     io::{BufRead as _, BufReader, Read},
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -11,8 +12,10 @@ use anyhow::{Context as _, ensure};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-/// The texts of this many dialogues are kept.
+/// The texts of this many dialogues are kept ...
 const DIALOGUES: usize = 2_000;
+/// ... that have so many bytes: 80 on average.
+const BYTES: RangeInclusive<usize> = 55..=140;
 
 /// Reads them.
 ///
@@ -28,7 +31,8 @@ pub fn texts() -> anyhow::Result<Vec<String>> {
     for line in BufReader::new(bytes).lines().take(DIALOGUES) {
         let dialogue: Value = serde_json::from_str(&line?).with_context(|| path.display().to_string())?;
         let turns = dialogue.get("turns").and_then(Value::as_array).into_iter().flatten();
-        texts.extend(turns.filter_map(|turn| turn.get("text")?.as_str()).map(str::to_owned));
+        let said = turns.filter_map(|turn| turn.get("text")?.as_str());
+        texts.extend(said.filter(|text| BYTES.contains(&text.len())).map(str::to_owned));
     }
     ensure!(!texts.is_empty(), "{}: no dialogues", path.display());
     Ok(texts)

@@ -71,7 +71,7 @@ impl Home {
         let made = if make { OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::empty() };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | made;
         let connect = || {
-            let conn = Connection::open_with_flags(self.dir.join(LOG_FILE), flags)?;
+            let mut conn = Connection::open_with_flags(self.dir.join(LOG_FILE), flags)?;
             conn.busy_handler(Some(keep_waiting))?;
             conn.pragma_update(None, "synchronous", "FULL")?;
             conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;

@@ -67,6 +67,8 @@ const SENDING: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", "32768"),
     ("batch.num.messages", "100000"),
     ("batch.size", "1000000"),
+    // The largest record of the log, and a dead letter's headers: as much as its topic takes.
+    ("message.max.bytes", "2097152"),
     // A dead letter is as large as any record that the brokers take by default, and has headers.
     ("message.max.bytes", "2097152"),
     ("compression.type", "lz4"),
@@ -157,5 +159,40 @@ impl Settings {
         let talkative = self.properties.contains_key("debug");
         config.set_log_level(if talkative { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
         config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    fn settings(properties: &[(&str, &str)]) -> Settings {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Settings { bootstrap: "h:1".to_owned(), properties: properties.iter().map(own).collect() }
+    }
+
+    #[test]
+    fn the_users_properties_go_over_the_defaults() {
+        let config = settings(&[("linger.ms", "50"), ("sasl.username", "me")]).publisher();
+        assert_eq!(config.get("linger.ms"), Some("50"));
+        assert_eq!(config.get("sasl.username"), Some("me"));
+        assert_eq!(config.get("acks"), Some("all"));
+        assert_eq!(config.get("bootstrap.servers"), Some("h:1"));
+    }
+
+    #[test]
+    fn every_fixed_property_is_reserved() {
+        for name in super::CONSUMING.iter().chain(super::PRODUCING).map(|(name, _)| *name) {
+            let refused = settings(&[(name, "x")]).check().expect_err(name);
+            assert!(refused.to_string().contains(name), "{refused}");
+        }
+        settings(&[("security.protocol", "SSL")]).check().expect("may be set");
+    }
+
+    #[test]
+    fn a_member_is_static_and_its_transactions_bear_its_name() {
+        let settings = settings(&[]);
+        assert_eq!(settings.member("g", "m").get("group.instance.id"), Some("m"));
+        assert_eq!(settings.transactional("g", "m").get("transactional.id"), Some("g.m"));
     }
 }

@@ -100,3 +100,22 @@ pub(super) fn is_passing(code: Code) -> bool {
             | Code::PollExceeded
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_whose_fault_it_is() {
+        let of = |code| from_code("asking", code, "why".to_owned());
+        assert!(matches!(of(Code::SaslAuthenticationFailed), LogError::Refused(_)));
+        assert!(matches!(of(Code::OffsetOutOfRange), LogError::OutOfRange(_)));
+        assert!(matches!(of(Code::FencedInstanceId), LogError::InUse(_)));
+        assert!(matches!(of(Code::Fenced), LogError::Transaction(_)));
+        assert!(matches!(of(Code::BrokerTransportFailure), LogError::Unreachable(text) if text == "asking: why"));
+        let down = KafkaError::Flush(Code::OperationTimedOut);
+        assert!(matches!(transaction("committing", &down), LogError::Transaction(_)));
+        let unknown = KafkaError::MessageProduction(Code::UnknownTopic);
+        assert!(matches!(delivery("t", &unknown), LogError::NoTopic(topic) if topic == "t"));
+    }
+}

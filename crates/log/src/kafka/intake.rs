@@ -20,9 +20,10 @@ use rdkafka::{
 use super::{
     committer::Committer,
     config::Settings,
-    context::{Context, Rebalance, Rebalances},
+    context::Context,
     error, gained, offsets,
     poll::{self, Polled},
+    rebalances::{Rebalance, Rebalances},
     transaction::Transactions,
 };
 use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, Topics};

@@ -2,7 +2,7 @@
 //!
 //! - [`Kafka`]: the backend, made from [`Options`].
 //! - `config`: librdkafka's settings for each kind of client; `context`: what it calls back with.
-//! - `intake`: the group member; `gained`: what it is told about its partitions.
+//! - `intake`: the group member; `rebalances`: what the group decides; `gained`: what it is told about its partitions.
 //! - `committer`: the thread that commits; `transaction`: what it does for each batch.
 //! - `reader`, `publisher`: reading and appending outside the group; `poll`: what the consumers share.
 //! - `admin`, `offsets`: questions about topics and offsets; `error`: whose fault it is.
@@ -20,6 +20,7 @@ mod offsets;
 mod poll;
 mod publisher;
 mod reader;
+mod rebalances;
 mod transaction;
 
 use std::{

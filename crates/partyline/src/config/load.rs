@@ -10,7 +10,7 @@ use super::{
     keys::{KEYS, is_secret},
     layers::{KAFKA, Layer},
     show::Shown,
-    value::text,
+    value::{text, word},
 };
 use crate::{cli::Global, exit::Usage};
 
@@ -97,13 +97,14 @@ fn kafka(figment: &Figment, config: &mut Config, mistakes: &mut Vec<String>) -> 
     let mut shown = Vec::new();
     for (name, value) in properties {
         let (key, source) = (format!("{KAFKA}.{name}"), source(figment, &value));
-        let Some(text) = text(&value) else {
-            mistakes.push(format!("{key} ({source}): must be text, a number, true or false"));
-            continue;
-        };
-        let value = if is_secret(&name) { "(secret)".to_owned() } else { text.clone() };
-        shown.push(Shown { key, value, source, about: "librdkafka's property" });
-        config.kafka.insert(name, text);
+        match word(&value) {
+            Err(problem) => mistakes.push(format!("{key} ({source}): {problem}")),
+            Ok(text) => {
+                let value = if is_secret(&name) { "(secret)".to_owned() } else { text.clone() };
+                shown.push(Shown { key, value, source, about: "librdkafka's property" });
+                config.kafka.insert(name, text);
+            }
+        }
     }
     shown
 }

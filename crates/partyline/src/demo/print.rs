@@ -118,7 +118,7 @@ fn counts(told: &Told, out: &mut dyn Write) -> io::Result<()> {
     let counts = told.counts;
     writeln!(
         out,
-        "   {} real conversations, {} commands ({} sent twice and taken once, {} rejected), {} rows, {:.1} s",
+        "   {} real conversations, {} commands ({} sent twice and taken once, {} rejected), {} rows published, {:.1} s",
         told.story.conversations, counts.commands, counts.duplicates, counts.rejected, counts.rows, told.seconds
     )?;
     writeln!(out, "   Conversations: Schema-Guided Dialogue dataset, CC BY-SA 4.0 (crates/partyline/demo/NOTICE.md)")
@@ -129,20 +129,23 @@ fn next(told: &Told, out: &mut dyn Write) -> io::Result<()> {
         return writeln!(out, "\nA view differs from its replay. That must never happen: please report it.");
     }
     let me = program();
-    writeln!(
-        out,
-        r#"
-Next: the same conversations on a log that stays, in ./play
-   {me} --data play up                      in one terminal: log, projector, views
-   {me} demo --commands | {me} --data play publish
-   {me} --data play view inbox travel
-   {me} --data play view timeline travel {NUMBER} {CUSTOMER}
-   {me} --help                              what else there is
-   scripts/test                                          all of this proved, on a real Kafka too"#
-    )
+    let steps = [
+        (format!("{me} --data play up"), "in one terminal: log, projector, views"),
+        (format!("{me} demo --commands | {me} --data play publish"), "in another"),
+        (format!("{me} --data play view inbox travel"), ""),
+        (format!("{me} --data play view timeline travel {NUMBER} {CUSTOMER}"), ""),
+        (format!("{me} --help"), "what else there is"),
+        ("scripts/test".to_owned(), "all of this tested, on a real Kafka too"),
+    ];
+    writeln!(out, "\nNext: the same conversations on a log that stays, in ./play")?;
+    for (command, about) in steps {
+        let line = format!("   {command:<56} {about}");
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 /// How this program was called, if that is short enough to be typed again.
 fn program() -> String {
-    std::env::args().next().filter(|name| name.len() <= 24).unwrap_or_else(|| "partyline".to_owned())
+    std::env::args().next().filter(|name| name.len() <= 20).unwrap_or_else(|| "partyline".to_owned())
 }

@@ -51,7 +51,7 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// If there is no log, or it cannot be reached.
-    pub fn new(backend: &'a dyn Backend, wait: Option<Duration>, json: bool) -> anyhow::Result<Self> {
+    pub fn new(backend: &'a dyn Backend, wait: Option<Duration>, json: bool) -> Result<Self, LogError> {
         let topics = backend.topics();
         let partitions = backend.partitions(&topics.commands)?;
         let waiting = match wait {

@@ -17,7 +17,7 @@ use crate::{
     cli::PublishArgs,
     config::Config,
     exit::{Exit, Usage},
-    run::Signals,
+    run::{Signals, patiently},
 };
 
 pub use engine::Engine;
@@ -37,6 +37,6 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     let log = config.connect()?;
     let wait = args.wait.then(|| Duration::from_secs(args.timeout));
-    let engine = Engine::new(&*log.backend, wait, config.json)?;
+    let engine = patiently(&signals.stop, || Engine::new(&*log.backend, wait, config.json))?;
     engine.run(lines::read(input)?, &signals.stop)
 }

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use super::{
     STEP, Signals, Stop,
     counting::End,
-    supervise::{Health, supervise},
+    supervise::{Health, patiently, supervise},
 };
 use crate::{
     ask::{self, Questions},
@@ -27,10 +27,13 @@ pub fn follow(args: &FollowArgs, config: &Config) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     let log = config.connect_existing()?;
     let topic = log.backend.topics().view(args.service.as_str());
-    if log.backend.partitions(&topic)?.is_none() {
+    if patiently(&signals.stop, || log.backend.partitions(&topic))?.is_none() {
         return Err(LogError::NoTopic(topic.to_string()).into());
     }
-    let end = if args.until_end { Some(End::of(&*log.backend, &topic)?) } else { None };
+    let end = match args.until_end {
+        true => Some(patiently(&signals.stop, || End::of(&*log.backend, &topic))?),
+        false => None,
+    };
     let follower = Follower {
         service: args.service.as_str(),
         layout: &config.layout(),

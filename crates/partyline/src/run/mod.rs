@@ -19,6 +19,7 @@ pub use follow::follow;
 pub use project::project;
 pub use signals::Signals;
 pub use stop::Stop;
+pub use supervise::patiently;
 pub use up::up;
 
 /// A worker with nothing to do waits so long for more before it looks around.

@@ -12,7 +12,7 @@ use partyline_projector::{Counts, Layout, Progress, Project, WorkError, member_i
 use super::{
     STEP, Signals, Stop,
     counting::End,
-    supervise::{Health, supervise},
+    supervise::{Health, patiently, supervise},
 };
 use crate::{
     cli::ProjectArgs,
@@ -28,7 +28,7 @@ pub fn project(args: &ProjectArgs, config: &Config) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     let log = config.connect()?;
     let mut end = match args.until_end {
-        true => Some(End::of(&*log.backend, &log.backend.topics().commands)?),
+        true => Some(patiently(&signals.stop, || End::of(&*log.backend, &log.backend.topics().commands))?),
         false => None,
     };
     let began = Instant::now();

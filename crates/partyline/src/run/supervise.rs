@@ -1,6 +1,9 @@
 //! A worker that failed in passing is made anew, after a pause that grows. Any other failure ends the process.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use partyline_log::LogError;
 use partyline_projector::WorkError;
@@ -9,6 +12,8 @@ use super::Stop;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A start waits so long for answers.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a worker's lives have in common.
 pub struct Health {
@@ -61,6 +66,22 @@ pub fn supervise<T>(
         health.pause = (health.pause * 2).min(LONGEST_PAUSE);
     }
     Ok(None)
+}
+
+/// Asks the log something that a start depends on; a broker that is just coming back gets some time.
+///
+/// # Errors
+/// The last failure.
+pub fn patiently<T>(stop: &Stop, mut ask: impl FnMut() -> Result<T, LogError>) -> Result<T, LogError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Err(error) if error.is_passing() && Instant::now() < deadline && !stop.wait(FIRST_PAUSE) => {
+                tracing::debug!(%error, "asks the log again");
+            }
+            answer => return answer,
+        }
+    }
 }
 
 fn kind(error: &WorkError) -> &'static str {

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use partyline_projector::Settings;
 use tokio::runtime::Handle;
 
-use super::{Signals, Stop, clean, crew::Crew, follow::Follower, project};
+use super::{Signals, Stop, clean, crew::Crew, follow::Follower, project, supervise::patiently};
 use crate::{
     config::{Config, Log},
     exit::{Exit, say},
@@ -25,7 +25,7 @@ pub fn up(config: &Config) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     let log = config.connect()?;
     if config.work.create_topics {
-        topics::make(&*log.backend, &[], config.partitions)?;
+        patiently(&signals.stop, || topics::make(&*log.backend, &[], config.partitions))?;
     }
     say(format_args!("partyline: runs on {}, stores in {}; Ctrl-C stops it", config.log, config.data.display()));
     let config = Arc::new(config.clone());

@@ -33,7 +33,7 @@ pub(super) fn show(service: &Service, ask: &mut Ask<'_>, screen: &mut Screen<'_>
         Ok(())
     })?;
     if shown == 0 {
-        writeln!(screen.notes, "{service} was never connected to a number")?;
+        screen.note(format_args!("{service} was never connected to a number"))?;
     } else if !table.is_empty() {
         writeln!(screen.out, "{table}")?;
     }

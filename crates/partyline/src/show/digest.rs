@@ -23,7 +23,7 @@ pub(super) fn show(service: &Service, ask: &mut Ask<'_>, screen: &mut Screen<'_>
     }
     writeln!(screen.out, "digest  {}\nrows    {}", summary.digest, summary.rows)?;
     if summary.positions.is_empty() {
-        return Ok(writeln!(screen.notes, "the view of {service} has not been told yet how far it reflects the log")?);
+        return Ok(screen.note(format_args!("the view of {service} has not heard yet how fresh it is"))?);
     }
     let mut table = screen.look.table(&["log partition", "next offset", "log time (UTC)", "that is"]);
     for position in &summary.positions {

@@ -25,6 +25,7 @@ mod warnings;
 mod tests;
 
 use std::{
+    fmt,
     io::{self, BufWriter, Write},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -139,6 +140,17 @@ pub struct Screen<'a> {
     pub look: Look,
     /// The time that pickups are compared with, milliseconds since 1970.
     pub now_ms: i64,
+}
+
+impl Screen<'_> {
+    /// Says something beside the results, behind those that were printed before.
+    ///
+    /// # Errors
+    /// If nobody reads them.
+    pub fn note(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.out.flush()?;
+        writeln!(self.notes, "{text}")
+    }
 }
 
 /// Answers one verb, on standard output.

@@ -25,7 +25,7 @@ pub(super) fn show(service: &Service, limit: usize, ask: &mut Ask<'_>, screen: &
         Ok(())
     })?;
     if newest.seen == 0 {
-        return Ok(writeln!(screen.notes, "nothing of {service} was rejected")?);
+        return Ok(screen.note(format_args!("nothing of {service} was rejected"))?);
     }
     let left_out = newest.left_out();
     let mut table = screen.look.table(&["when (UTC)", "number", "command", "reason", "that is"]);
@@ -40,7 +40,7 @@ pub(super) fn show(service: &Service, limit: usize, ask: &mut Ask<'_>, screen: &
     }
     writeln!(screen.out, "{table}")?;
     if left_out > 0 {
-        writeln!(screen.notes, "{left_out} older rejections are not shown (--limit)")?;
+        screen.note(format_args!("{left_out} older rejections are not shown (--limit)"))?;
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ fn tables_for_people() {
     check("timeline crm +493055501000 +3", &["nobody has written", "min left"], &[]);
     check("timeline books +493055501000 +2", &["your bill", "isolated channel +493055501000~books"], &[]);
     check("timeline books +493055501000~books +2", &["your bill"], &["isolated channel"]);
-    check("inbox crm", &["+1.x", "[location]", "indeed", "cy · crm", "nothing yet"], &["where is"]);
+    check("inbox crm", &["on +493055501000", "+1.x", "[location]", "indeed", "cy · crm", "nothing yet"], &["where is"]);
     check("inbox crm --limit 1", &["2 older conversations"], &[]);
     check("warnings desk", &["REPLY_OVER_PICKUP", "wrote #3"], &[]);
     check("warnings books", &["no warnings for books"], &[]);

@@ -4,8 +4,17 @@ use jiff::Timestamp;
 
 /// A log time in UTC: `2025-11-23 01:30:05`.
 pub fn utc(at_ms: i64) -> String {
+    shown(at_ms, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The same without seconds, where columns are scarce.
+pub fn utc_minute(at_ms: i64) -> String {
+    shown(at_ms, "%Y-%m-%d %H:%M")
+}
+
+fn shown(at_ms: i64, format: &str) -> String {
     match Timestamp::from_millisecond(at_ms) {
-        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Ok(at) => at.strftime(format).to_string(),
         Err(_) => format!("{at_ms} ms"),
     }
 }

@@ -60,11 +60,11 @@ pub(super) struct Asked<'a> {
 pub(super) fn show(asked: &Asked<'_>, ask: &mut Ask<'_>, screen: &mut Screen<'_>) -> anyhow::Result<Exit> {
     let Some(channel) = find(asked, ask)? else {
         let Asked { service, channel, customer, .. } = asked;
-        writeln!(screen.notes, "{service} sees no conversation with {customer} on {channel}")?;
+        screen.note(format_args!("{service} sees no conversation with {customer} on {channel}"))?;
         return Ok(Exit::Differs);
     };
     if channel != asked.channel.to_string() {
-        writeln!(screen.notes, "on the isolated channel {channel}")?;
+        screen.note(format_args!("on the isolated channel {channel}"))?;
     }
     let prefix = format!("entry/{channel}/{}/", asked.customer);
     if !screen.json {
@@ -102,25 +102,25 @@ fn heading(channel: &str, asked: &Asked<'_>, ask: &mut Ask<'_>, screen: &mut Scr
     };
     let row = one(ask, &format!("conversation/{channel}/{}", asked.customer))?;
     let holder = row.and_then(|value| row::read::<Conversation>(&value, "conversation")?.holder);
-    let holder = holding(holder.as_ref(), screen.now_ms).content();
+    let holder = holder.map_or_else(|| "nobody".to_owned(), |h| holding(Some(&h), screen.now_ms).content());
     writeln!(screen.out, "{} on {channel}, as {} sees it", asked.customer, asked.service)?;
-    writeln!(screen.out, "subscribers: {shared_by} ({PARENT} parent) · in hand: {holder}")?;
+    writeln!(screen.out, "subscribers: {shared_by} ({PARENT} is the parent) · in hand: {holder}")?;
     Ok(())
 }
 
 fn table(prefix: &str, last: usize, ask: &mut Ask<'_>, screen: &mut Screen<'_>) -> anyhow::Result<()> {
     let found = the_last(prefix, last, ask)?;
     if found.rows.is_empty() {
-        return Ok(writeln!(screen.notes, "nobody has written anything yet")?);
+        return Ok(screen.note(format_args!("nobody has written anything yet"))?);
     }
     if found.left_out > 0 {
-        writeln!(screen.notes, "{} earlier entries are not shown (--last)", found.left_out)?;
+        screen.note(format_args!("{} earlier entries are not shown (--last)", found.left_out))?;
     }
     let mut table = screen.look.table(&["#", "when (UTC)", "who", "says"]);
     for (key, value) in &found.rows {
         let Some(entry) = row::read::<Entry>(value, "entry") else {
             let key = String::from_utf8_lossy(key);
-            writeln!(screen.notes, "{key} cannot be read by this program; `view rows` shows what it can")?;
+            screen.note(format_args!("{key} cannot be read by this program; `view rows` shows what it can"))?;
             continue;
         };
         let when = quiet(time::utc(entry.at_ms));

@@ -25,7 +25,7 @@ pub(super) fn show(service: &Service, limit: usize, ask: &mut Ask<'_>, screen: &
         Ok(())
     })?;
     if newest.seen == 0 {
-        return Ok(writeln!(screen.notes, "no warnings for {service}")?);
+        return Ok(screen.note(format_args!("no warnings for {service}"))?);
     }
     let left_out = newest.left_out();
     let mut table = screen.look.table(&["when (UTC)", "channel", "customer", "warning", "what happened"]);
@@ -40,7 +40,7 @@ pub(super) fn show(service: &Service, limit: usize, ask: &mut Ask<'_>, screen: &
     }
     writeln!(screen.out, "{table}")?;
     if left_out > 0 {
-        writeln!(screen.notes, "{left_out} older warnings are not shown (--limit)")?;
+        screen.note(format_args!("{left_out} older warnings are not shown (--limit)"))?;
     }
     Ok(())
 }

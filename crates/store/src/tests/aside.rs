@@ -1,6 +1,6 @@
 //! What is moved aside, what is refused, and what is trusted.
 
-use std::fs;
+use std::{fs, sync::mpsc, thread};
 
 use super::*;
 use crate::meta::FAILED_ATTEMPTS;
@@ -175,6 +175,30 @@ fn a_store_has_one_user_at_a_time() {
     in_use(&path);
     drop(table);
     drop(reopen(&path));
+}
+
+/// Threads of a database that was dropped may hold its file for a moment longer.
+#[test]
+fn a_database_that_is_being_let_go_of_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    make(&path);
+    for _ in 0..50 {
+        let held = fs::File::open(path.join("sled/db")).unwrap();
+        held.lock().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let holder = thread::spawn(move || {
+            receiver.recv().unwrap();
+            drop(held);
+        });
+        let opening = thread::spawn({
+            let path = path.clone();
+            move || open(&path).map(|opened| opened.moved_aside)
+        });
+        sender.send(()).unwrap();
+        assert_eq!(opening.join().unwrap().unwrap(), None);
+        holder.join().unwrap();
+    }
 }
 
 #[test]
