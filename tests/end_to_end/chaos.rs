@@ -28,6 +28,7 @@ const COMMANDS: usize = 50_000;
 fn commands(count: usize, seed: u64) -> Vec<Value> {
     let dialogues = workload::dialogues(count / 14).unwrap();
     let mut commands = workload::from_dialogues(&dialogues, seed, 6);
+    assert!(commands.len() >= count, "the data make only {} commands", commands.len());
     commands.truncate(count);
     commands
 }

@@ -4,7 +4,9 @@
 
 mod chaos;
 mod contract;
+mod foreign;
 mod ledger;
+mod memory;
 mod malformed;
 mod properties;
 mod rules;

@@ -2,26 +2,30 @@
 //!
 //! A rebalance is noted inside `poll` and answered here, between two calls of `next`; librdkafka goes on with its
 //! heartbeats meanwhile. Partitions are given up only after everything submitted is settled. What the group gives is
-//! *held*; librdkafka reads it (has it *assigned*) from start to pause. Its own pause and seek are not used: a paused
-//! partition takes up to a second to go on.
+//! *held*; librdkafka reads it (has it *assigned*) from its first start. It is not assigned paused, because librdkafka
+//! takes up to a second to notice that a partition goes on, nor given up to pause it: that could be taken for the
+//! answer to a rebalance which is still on its way here.
 
 use std::{
     collections::BTreeMap,
     sync::Arc,
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
     Message, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode},
 };
 
 use super::{
+    REQUEST,
     committer::Committer,
     config::Settings,
     context::Context,
-    error, gained, offsets,
+    error, gained,
+    leaving::Leaving,
+    offsets,
     poll::{self, Polled},
     rebalances::{Rebalance, Rebalances},
     transaction::Transactions,
@@ -30,6 +34,9 @@ use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, 
 
 /// A member of the group.
 pub(super) type Member = BaseConsumer<Context<Rebalances>>;
+
+/// A start that librdkafka was not ready for is tried again this soon.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// One projector in the group.
 pub(super) struct GroupIntake {
@@ -47,6 +54,8 @@ struct Held {
     /// Everything below has been delivered.
     position: Offset,
     flow: Flow,
+    /// Whether librdkafka has it.
+    assigned: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -96,8 +105,7 @@ impl GroupIntake {
                 None
             }
             Some(Rebalance::Revoke { partitions, lost }) => {
-                let running = |partition: &Partition| self.running(*partition).is_some();
-                self.leaving = Some(partitions.iter().copied().filter(running).collect());
+                self.leaving = Some(self.assigned(&partitions));
                 self.held.retain(|partition, _| !partitions.contains(partition));
                 Some(if lost { Event::Lost(partitions) } else { Event::Losing(partitions) })
             }
@@ -112,43 +120,75 @@ impl GroupIntake {
         self.consumer
             .incremental_assign(&TopicPartitionList::new())
             .map_err(|e| error::failed("taking partitions", &e))?;
-        self.held.extend(partitions.iter().map(|partition| (*partition, Held { position: 0, flow: Flow::Paused })));
+        for partition in partitions {
+            self.held.insert(*partition, Held { position: 0, flow: Flow::Paused, assigned: false });
+        }
         Ok(gained)
+    }
+
+    /// Which of these librdkafka has.
+    fn assigned(&self, partitions: &[Partition]) -> Vec<Partition> {
+        let assigned = |partition: &Partition| self.held.get(partition).is_some_and(|held| held.assigned);
+        partitions.iter().copied().filter(assigned).collect()
     }
 
     /// Gives partitions up, after everything submitted is settled: from then on others may commit for them.
     fn leave(&mut self, assigned: &[Partition]) -> Result<(), LogError> {
         let settled = self.committer.settle();
-        self.unassign(assigned)?;
+        let list = offsets::tpl(&self.topics.commands, assigned.iter().copied());
+        self.consumer.incremental_unassign(&list).map_err(|e| error::failed("giving partitions up", &e))?;
         settled
     }
 
-    fn unassign(&self, partitions: &[Partition]) -> Result<(), LogError> {
-        let list = offsets::tpl(&self.topics.commands, partitions.iter().copied());
-        self.consumer.incremental_unassign(&list).map_err(|e| error::failed("giving partitions up", &e))
+    fn is_starting(&self) -> bool {
+        self.held.values().any(|held| held.flow == Flow::Starting)
     }
 
-    /// Whether the answer to a rebalance is due: then nothing else may be assigned, it would be taken for that.
-    fn is_rebalancing(&self) -> bool {
-        self.consumer.context().own.waiting() || self.consumer.assignment_lost()
-    }
-
-    /// Starts what is to start.
+    /// Starts what is to start. Not while an answer to a rebalance is due: an assignment would be taken for that.
     fn start_waiting(&mut self) -> Result<(), LogError> {
-        let failed = |e| error::failed("starting a partition", &e);
-        let mut list = TopicPartitionList::new();
-        for (partition, held) in self.held.iter().filter(|(_, held)| held.flow == Flow::Starting) {
-            list.add_partition_offset(&self.topics.commands, offsets::native(*partition), offsets::at(held.position))
-                .map_err(failed)?;
-        }
-        if list.count() == 0 || self.is_rebalancing() {
+        if !self.is_starting() || self.consumer.context().own.waiting() || self.consumer.assignment_lost() {
             return Ok(());
         }
-        self.consumer.incremental_assign(&list).map_err(failed)?;
-        for held in self.held.values_mut().filter(|held| held.flow == Flow::Starting) {
-            held.flow = Flow::Running;
+        for assigned in [false, true] {
+            let mut list = TopicPartitionList::new();
+            let due = |held: &Held| held.flow == Flow::Starting && held.assigned == assigned;
+            for (partition, held) in self.held.iter().filter(|(_, held)| due(held)) {
+                let (partition, offset) = (offsets::native(*partition), offsets::at(held.position));
+                list.add_partition_offset(&self.topics.commands, partition, offset).map_err(not_started)?;
+            }
+            if list.count() > 0 {
+                let started = self.read_from(list, assigned).map_err(not_started)?;
+                for partition in started {
+                    if let Some(held) = self.held.get_mut(&partition) {
+                        (held.flow, held.assigned) = (Flow::Running, true);
+                    }
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Lets librdkafka read these partitions from these offsets; says which of them it was ready for.
+    fn read_from(&self, list: TopicPartitionList, assigned: bool) -> Result<Vec<Partition>, KafkaError> {
+        // First, so that what follows wakes it up. It remembers a pause even of partitions that were away meanwhile.
+        self.consumer.resume(&list)?;
+        let list = if assigned {
+            self.consumer.seek_partitions(list, REQUEST)?
+        } else {
+            self.consumer.incremental_assign(&list)?;
+            list
+        };
+        let mut ready = Vec::new();
+        for element in list.elements() {
+            match element.error().map_err(|e| (e.rdkafka_error_code(), e)) {
+                // Still coming or going: later.
+                Err((Some(RDKafkaErrorCode::State | RDKafkaErrorCode::PreviousInProgress), _)) => {}
+                Err((_, failure)) if assigned => return Err(failure),
+                // Before it is assigned, librdkafka may not know a partition to resume.
+                _ => ready.extend(Partition::try_from(element.partition())),
+            }
+        }
+        Ok(ready)
     }
 
     /// Takes records until none is ready, the buffer has enough, or a rebalance is noted; waits for the first.
@@ -196,12 +236,20 @@ impl GroupIntake {
         while let Some(mut rebalance) = consumer.context().own.front() {
             consumer.context().own.done();
             if let Rebalance::Revoke { partitions, .. } = &mut rebalance {
-                partitions.retain(|partition| self.running(*partition).is_some());
+                *partitions = self.assigned(partitions);
             }
             unanswered.push(rebalance);
         }
         unanswered
     }
+}
+
+fn not_held(partition: Partition) -> LogError {
+    LogError::Refused(format!("partition {partition} is not held"))
+}
+
+fn not_started(failure: KafkaError) -> LogError {
+    error::failed("starting a partition", &failure)
 }
 
 impl Intake for GroupIntake {
@@ -218,7 +266,7 @@ impl Intake for GroupIntake {
             }
             self.start_waiting()?;
             let left = deadline.saturating_duration_since(Instant::now());
-            self.gather(into, left)?;
+            self.gather(into, if self.is_starting() { left.min(RETRY) } else { left })?;
             if !into.is_empty() {
                 return Ok(Event::Records);
             }
@@ -229,19 +277,19 @@ impl Intake for GroupIntake {
     }
 
     fn start(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
-        self.pause(partition)?;
-        self.held.insert(partition, Held { position: offset, flow: Flow::Starting });
+        let held = self.held.get_mut(&partition).ok_or_else(|| not_held(partition))?;
+        (held.position, held.flow) = (offset, Flow::Starting);
         self.start_waiting()
     }
 
     fn pause(&mut self, partition: Partition) -> Result<(), LogError> {
-        let Some(held) = self.held.get_mut(&partition) else {
-            return Err(LogError::Refused(format!("partition {partition} is not held")));
-        };
-        if std::mem::replace(&mut held.flow, Flow::Paused) == Flow::Running {
-            self.unassign(&[partition])?;
+        let held = self.held.get_mut(&partition).ok_or_else(|| not_held(partition))?;
+        held.flow = Flow::Paused;
+        if !held.assigned {
+            return Ok(());
         }
-        Ok(())
+        let list = offsets::tpl(&self.topics.commands, [partition]);
+        self.consumer.pause(&list).map_err(|e| error::failed("pausing a partition", &e))
     }
 
     fn position(&self, partition: Partition) -> Offset {
@@ -275,33 +323,5 @@ impl Drop for GroupIntake {
             unanswered,
             thread: self.committer.stop(),
         });
-    }
-}
-
-/// The rest of an intake: leaves the group when it is dropped, after the transaction that is under way.
-struct Leaving {
-    consumer: Arc<Member>,
-    topic: Arc<str>,
-    unanswered: Vec<Rebalance>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Leaving {
-    /// librdkafka leaves only when everything it asked for is answered.
-    fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
-        for rebalance in self.unanswered.drain(..) {
-            let answer = match rebalance {
-                Rebalance::Assign(_) => self.consumer.incremental_assign(&TopicPartitionList::new()),
-                Rebalance::Revoke { partitions, .. } => {
-                    self.consumer.incremental_unassign(&offsets::tpl(&self.topic, partitions))
-                }
-            };
-            if let Err(failure) = answer {
-                tracing::debug!("while leaving the group: {failure}");
-            }
-        }
     }
 }

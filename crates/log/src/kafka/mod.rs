@@ -2,7 +2,8 @@
 //!
 //! - [`Kafka`]: the backend, made from [`Options`].
 //! - `config`: librdkafka's settings for each kind of client; `context`: what it calls back with.
-//! - `intake`: the group member; `rebalances`: what the group decides; `gained`: what it is told about its partitions.
+//! - `intake`: the group member; `rebalances`: what the group decides; `gained`: what it is told about its partitions;
+//!   `leaving`: its end.
 //! - `committer`: the thread that commits; `transaction`: what it does for each batch.
 //! - `reader`, `publisher`: reading and appending outside the group; `poll`: what the consumers share.
 //! - `admin`, `offsets`: questions about topics and offsets; `error`: whose fault it is.
@@ -16,6 +17,7 @@ mod context;
 mod error;
 mod gained;
 mod intake;
+mod leaving;
 mod offsets;
 mod poll;
 mod publisher;

@@ -27,7 +27,7 @@ enum Source {
     /// The worker's socket.
     Worker(UnixStream),
     /// The store itself: nobody runs.
-    Store(ViewStore),
+    Store(Box<ViewStore>),
 }
 
 impl ViewClient {
@@ -43,7 +43,7 @@ impl ViewClient {
                 return Ok(Self { source: Source::Worker(stream) });
             }
             match ViewStore::open_existing(&layout.view_store(service)) {
-                Ok(store) => return Ok(Self { source: Source::Store(store) }),
+                Ok(store) => return Ok(Self { source: Source::Store(Box::new(store)) }),
                 Err(WorkError::Store(StoreError::InUse { .. })) if Instant::now() < deadline => {
                     never.wait(Duration::from_millis(20));
                 }

@@ -95,6 +95,13 @@ impl Questions {
         }
         Ok(())
     }
+
+    /// Tells everybody who asked meanwhile that there is no answer now.
+    pub fn refuse(&self, reason: &dyn std::fmt::Display) {
+        for question in self.queue.try_iter() {
+            drop(question.answer.send(Err(reason.to_string())));
+        }
+    }
 }
 
 async fn accept(listener: UnixListener, queue: SyncSender<Question>) {

@@ -29,25 +29,25 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "log",
         about: "embedded:DIR or kafka:HOST:PORT[,HOST:PORT]",
-        read: |c, v| Ok(c.log = address(&word(v)?)?),
+        read: |c, v| put(&mut c.log, address(&word(v)?)),
         default: |c| c.log.to_string(),
     },
     Key {
         name: "data",
         about: "directory of the stores",
-        read: |c, v| Ok(c.data = PathBuf::from(word(v)?)),
+        read: |c, v| put(&mut c.data, word(v).map(PathBuf::from)),
         default: |c| c.data.display().to_string(),
     },
     Key {
         name: "prefix",
         about: "how the topics' names begin",
-        read: |c, v| Ok(c.prefix = prefix(word(v)?)?),
+        read: |c, v| put(&mut c.prefix, prefix(word(v)?)),
         default: |c| c.prefix.clone(),
     },
     Key {
         name: "partitions",
         about: "of a log that is made, fixed for its life",
-        read: |c, v| Ok(c.partitions = number(v, 1..=1_024)?),
+        read: |c, v| put(&mut c.partitions, number(v, 1..=1_024)),
         default: |c| c.partitions.to_string(),
     },
     Key {
@@ -55,14 +55,14 @@ pub(super) const KEYS: &[Key] = &[
         about: "of Kafka topics that are made; -1: the brokers' default",
         read: |c, v| match number(v, -1..=32)? {
             0 => Err("must be -1 or a whole number from 1 to 32".to_owned()),
-            factor => Ok(c.replication_factor = factor),
+            factor => put(&mut c.replication_factor, Ok(factor)),
         },
         default: |c| c.replication_factor.to_string(),
     },
     Key {
         name: "create_topics",
         about: "whether missing view topics are made",
-        read: |c, v| Ok(c.work.create_topics = boolean(v)?),
+        read: |c, v| put(&mut c.work.create_topics, boolean(v)),
         default: |c| c.work.create_topics.to_string(),
     },
     Key {
@@ -81,55 +81,55 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "batch_commands",
         about: "a transaction takes at most so many commands",
-        read: |c, v| Ok(c.work.batch_commands = number(v, 1..=1_000_000)?),
+        read: |c, v| put(&mut c.work.batch_commands, number(v, 1..=1_000_000)),
         default: |c| c.work.batch_commands.to_string(),
     },
     Key {
         name: "batch_mb",
         about: "... and no more once its rows have so many MB",
-        read: |c, v| Ok(c.work.batch_bytes = number(v, 1..=256)? * MB),
+        read: |c, v| put(&mut c.work.batch_bytes, number(v, 1..=256).map(|mb: usize| mb * MB)),
         default: |c| (c.work.batch_bytes / MB).to_string(),
     },
     Key {
         name: "batch_ms",
         about: "... or once it is so many milliseconds old",
-        read: |c, v| Ok(c.work.batch_age = Duration::from_millis(number(v, 1..=5_000)?)),
+        read: |c, v| put(&mut c.work.batch_age, number(v, 1..=5_000).map(Duration::from_millis)),
         default: |c| c.work.batch_age.as_millis().to_string(),
     },
     Key {
         name: "checkpoint_s",
         about: "a checkpoint is taken after so many seconds",
-        read: |c, v| Ok(c.work.checkpoint_age = Duration::from_secs(number(v, 1..=3_600)?)),
+        read: |c, v| put(&mut c.work.checkpoint_age, number(v, 1..=3_600).map(Duration::from_secs)),
         default: |c| c.work.checkpoint_age.as_secs().to_string(),
     },
     Key {
         name: "checkpoint_commands",
         about: "... or after so many commands of a partition",
-        read: |c, v| Ok(c.work.checkpoint_commands = number(v, 1..=100_000_000)?),
+        read: |c, v| put(&mut c.work.checkpoint_commands, number(v, 1..=100_000_000)),
         default: |c| c.work.checkpoint_commands.to_string(),
     },
     Key {
         name: "dirty_mb",
         about: "... or once changes take so many MB of memory",
-        read: |c, v| Ok(c.work.dirty_bytes = number(v, 1..=65_536)? * MB),
+        read: |c, v| put(&mut c.work.dirty_bytes, number(v, 1..=65_536).map(|mb: usize| mb * MB)),
         default: |c| (c.work.dirty_bytes / MB).to_string(),
     },
     Key {
         name: "cache_mb",
         about: "unchanged records kept in memory, MB",
-        read: |c, v| Ok(c.work.cache_bytes = number(v, 1..=65_536)? * MB),
+        read: |c, v| put(&mut c.work.cache_bytes, number(v, 1..=65_536).map(|mb: usize| mb * MB)),
         default: |c| (c.work.cache_bytes / MB).to_string(),
     },
     Key {
         name: "sled_cache_mb",
         about: "sled's own cache, MB",
-        read: |c, v| Ok(c.work.sled_cache_bytes = number(v, 1..=65_536)? * MB as u64),
+        read: |c, v| put(&mut c.work.sled_cache_bytes, number(v, 1..=65_536).map(|mb: u64| mb * MB as u64)),
         default: |c| (c.work.sled_cache_bytes / MB as u64).to_string(),
     },
     Key {
         name: "position_s",
         about: "a view topic says how fresh it is at least every so many seconds",
-        read: |c, v| Ok(c.work.position_age = Duration::from_secs(number(v, 1..=3_600)?)),
+        read: |c, v| put(&mut c.work.position_age, number(v, 1..=3_600).map(Duration::from_secs)),
         default: |c| c.work.position_age.as_secs().to_string(),
     },
     Key {
@@ -148,7 +148,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         name: "verbosity",
         about: "more or fewer log lines than usual, -2 to 3",
-        read: |c, v| Ok(c.verbosity = number(v, -2..=3)?),
+        read: |c, v| put(&mut c.verbosity, number(v, -2..=3)),
         default: |c| c.verbosity.to_string(),
     },
     Key {
@@ -180,6 +180,11 @@ pub(super) const KEYS: &[Key] = &[
 /// Whether the value of a librdkafka property must never be shown.
 pub(super) fn is_secret(property: &str) -> bool {
     ["password", "secret", "key.pem", "oauthbearer.config", "assertion"].iter().any(|part| property.contains(part))
+}
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
 }
 
 fn address(text: &str) -> Result<LogAddress, String> {

@@ -54,10 +54,7 @@ impl From<Flags> for Layer {
 
 impl Layer {
     /// The environment; what is not UTF-8 in it is a mistake.
-    pub fn environment(
-        vars: impl IntoIterator<Item = (OsString, OsString)>,
-        mistakes: &mut Vec<String>,
-    ) -> Self {
+    pub fn environment(vars: impl IntoIterator<Item = (OsString, OsString)>, mistakes: &mut Vec<String>) -> Self {
         let mut values = Dict::new();
         for (name, value) in vars {
             let Some(name) = name.to_str().and_then(|name| name.strip_prefix(ENV_PREFIX)) else { continue };

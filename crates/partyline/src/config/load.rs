@@ -58,8 +58,7 @@ pub fn load(global: &Global, env: impl IntoIterator<Item = (OsString, OsString)>
         config.log = LogAddress::Embedded(Layout::new(&config.data).embedded_log());
     }
     let settings = KEYS.iter().map(|key| {
-        let (value, source) =
-            given.remove(key.name).unwrap_or_else(|| ((key.default)(&config), "default".to_owned()));
+        let (value, source) = given.remove(key.name).unwrap_or_else(|| ((key.default)(&config), "default".to_owned()));
         Shown { key: key.name.to_owned(), value, source, about: key.about }
     });
     let mut all: Vec<_> = settings.collect();

@@ -58,9 +58,15 @@ fn every_mistake_is_reported() {
     let file = "partitions = 0\nbatch_ms = 'soon'\ncolour = 'red'\n[kafka]\nretries = []\n";
     let vars = [("PARTYLINE_LOG", "nats:x"), ("PARTYLINE_SERVICES", "desk,Crm"), ("PARTYLINE_SPEED", "9")];
     let Usage(text) = loaded(file, &vars, Global::default()).unwrap_err();
-    for part in
-        ["partitions (file", "batch_ms (file", "colour (file", "kafka.retries", "log (environment)", "services", "speed"]
-    {
+    for part in [
+        "partitions (file",
+        "batch_ms (file",
+        "colour (file",
+        "kafka.retries",
+        "log (environment)",
+        "services",
+        "speed",
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert_eq!(text.lines().count(), 8, "{text}");

@@ -118,7 +118,7 @@ fn counts(told: &Told, out: &mut dyn Write) -> io::Result<()> {
     let counts = told.counts;
     writeln!(
         out,
-        "   {} real conversations, {} commands ({} sent twice and taken once, {} rejected), {} rows published, {:.1} s",
+        "   {} real conversations, {} commands ({} sent twice, taken once; {} rejected), {} rows, {:.1} s",
         told.story.conversations, counts.commands, counts.duplicates, counts.rejected, counts.rows, told.seconds
     )?;
     writeln!(out, "   Conversations: Schema-Guided Dialogue dataset, CC BY-SA 4.0 (crates/partyline/demo/NOTICE.md)")

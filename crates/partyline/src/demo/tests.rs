@@ -39,7 +39,7 @@ fn facts_are_what_the_contract_says() {
     assert_eq!(seen(10)["rides"]["text"], "What type?");
     // concierge had left.
     assert_eq!(seen(16)["concierge"], Value::Null);
-    assert_eq!(of("entry").last().unwrap()["who"], "bot · rides");
+    assert_eq!(of("entry").next_back().unwrap()["who"], "bot · rides");
     let kinds: Vec<_> = of("warning").map(|fact| fact["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["REPLY_OVER_PICKUP", "TAKEN_OVER"]);
     assert_eq!(of("rejection").count(), 1);

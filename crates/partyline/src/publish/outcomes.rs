@@ -3,11 +3,7 @@
 //! An outcome may come before our own receipt, so what it says of offsets that we do not know yet is kept as long as
 //! records of ours are without a receipt.
 
-use std::{
-    collections::BTreeMap,
-    mem,
-    time::Duration,
-};
+use std::{collections::BTreeMap, mem, time::Duration};
 
 use partyline_log::{Backend, LogError, Offset, Partition, Reader, Records};
 use partyline_wire::{Outcomes, Verdict};

@@ -32,7 +32,8 @@ pub(super) struct Tally {
 
 impl Report {
     pub fn new(json: bool) -> Self {
-        let (out, err) = (BufWriter::with_capacity(64 << 10, io::stdout()), BufWriter::with_capacity(64 << 10, io::stderr()));
+        let (out, err) =
+            (BufWriter::with_capacity(64 << 10, io::stdout()), BufWriter::with_capacity(64 << 10, io::stderr()));
         Self { out, err, json, began: Instant::now(), tally: Tally::default() }
     }
 

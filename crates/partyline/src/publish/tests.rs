@@ -109,7 +109,7 @@ fn answers(waiting: &mut Waiting) -> Vec<(u64, bool)> {
 #[test]
 fn outcomes_after_receipts() {
     let mut waiting = waiting(vec![applied(7, 9, &[8])]);
-    [7, 8, 10].map(|offset| waiting.placed(placed(offset)));
+    [7, 8, 10].into_iter().for_each(|offset| waiting.placed(placed(offset)));
     waiting.read(Duration::ZERO, true).unwrap();
     assert_eq!(answers(&mut waiting), [(7, true), (8, false)]);
     assert_eq!(waiting.unanswered(), 1);
@@ -120,7 +120,7 @@ fn outcomes_after_receipts() {
 fn outcomes_before_receipts() {
     let mut waiting = waiting(vec![applied(7, 9, &[7, 8])]);
     waiting.read(Duration::ZERO, false).unwrap();
-    [8, 9, 10].map(|offset| waiting.placed(placed(offset)));
+    [8, 9, 10].into_iter().for_each(|offset| waiting.placed(placed(offset)));
     assert_eq!(answers(&mut waiting), [(8, false), (9, true)]);
     assert_eq!(waiting.unanswered(), 1);
 }

@@ -32,7 +32,11 @@ impl Crew {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn start(&self, name: &str, work: impl FnOnce(&Stop) -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
+    pub fn start(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Stop) -> anyhow::Result<()> + Send + 'static,
+    ) -> anyhow::Result<()> {
         let stop = Arc::clone(&self.stop);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let ends = EndsAll(stop);

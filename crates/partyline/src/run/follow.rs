@@ -62,11 +62,15 @@ impl Follower<'_> {
     pub fn work(&self, stop: &Stop, end: Option<&End>) -> anyhow::Result<bool> {
         let dir = self.layout.view(self.service);
         std::fs::create_dir_all(&dir).with_context(|| dir.display().to_string())?;
-        let mut questions = None;
+        let mut questions: Option<Questions> = None;
         let finished = supervise(stop, Health::of(format!("view {}", self.service)), |health| {
             let store = self.layout.view_store(self.service);
-            let mut view =
-                View::open(&self.log.backend, self.service, &store, self.settings.clone(), Instant::now())?;
+            let opened = View::open(&self.log.backend, self.service, &store, self.settings.clone(), Instant::now());
+            let mut view = opened.inspect_err(|error| {
+                if let Some(questions) = &questions {
+                    questions.refuse(error);
+                }
+            })?;
             // Only who holds the store may listen, so not before.
             if questions.is_none() {
                 questions = listen(self.sockets, &dir);

@@ -106,10 +106,8 @@ fn only_picked_up(ask: &mut Ask<'_>, now_ms: i64, newest: &mut Newest<Thread>) -
     let mut live = Newest::new(PICKED_UP_MAX);
     each_row(ask, "conversation/", &mut |key, value| {
         let holder = row::read::<Conversation>(value, "conversation").and_then(|row| row.holder);
-        if let Some(holder) = holder.filter(|holder| holder.is_live(now_ms)) {
-            if let Some(path) = path_of(key) {
-                live.push(holder.since_ms, (holder.since_ms, path.to_owned()));
-            }
+        if let (Some(holder), Some(path)) = (holder.filter(|holder| holder.is_live(now_ms)), path_of(key)) {
+            live.push(holder.since_ms, (holder.since_ms, path.to_owned()));
         }
         Ok(())
     })?;

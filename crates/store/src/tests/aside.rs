@@ -1,9 +1,9 @@
 //! What is moved aside, what is refused, and what is trusted.
 
-use std::{fs, sync::mpsc, thread};
+use std::{fs, sync::mpsc, thread, time::Duration};
 
 use super::*;
-use crate::meta::FAILED_ATTEMPTS;
+use crate::{meta::FAILED_ATTEMPTS, place::Place};
 
 fn make(dir: &Path) {
     let mut store = reopen(dir);
@@ -183,21 +183,23 @@ fn a_database_that_is_being_let_go_of_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
     make(&path);
+    let place = Place::take(&path).unwrap();
     for _ in 0..50 {
         let held = fs::File::open(path.join("sled/db")).unwrap();
         held.lock().unwrap();
-        let (sender, receiver) = mpsc::channel();
-        let holder = thread::spawn(move || {
-            receiver.recv().unwrap();
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            let place = &place;
+            scope.spawn(move || {
+                assert!(place.wait_for_release());
+                // Whoever was told so gets it at once.
+                let free = fs::File::open(place.database().join("db")).unwrap().try_lock().is_ok();
+                sender.send(free).unwrap();
+            });
+            assert!(receiver.recv_timeout(Duration::from_millis(5)).is_err(), "it is held");
             drop(held);
+            assert!(receiver.recv().unwrap());
         });
-        let opening = thread::spawn({
-            let path = path.clone();
-            move || open(&path).map(|opened| opened.moved_aside)
-        });
-        sender.send(()).unwrap();
-        assert_eq!(opening.join().unwrap().unwrap(), None);
-        holder.join().unwrap();
     }
 }
 

@@ -1,0 +1,36 @@
+//! Leaving the group.
+
+use std::{sync::Arc, thread::JoinHandle};
+
+use rdkafka::{TopicPartitionList, consumer::Consumer};
+
+use super::{intake::Member, offsets, rebalances::Rebalance};
+
+/// The rest of an intake: leaves the group when it is dropped, after the transaction that is under way.
+pub(super) struct Leaving {
+    pub(super) consumer: Arc<Member>,
+    pub(super) topic: Arc<str>,
+    /// In the order librdkafka asked.
+    pub(super) unanswered: Vec<Rebalance>,
+    pub(super) thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Leaving {
+    /// librdkafka leaves only when everything it asked for is answered.
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+        for rebalance in self.unanswered.drain(..) {
+            let answer = match rebalance {
+                Rebalance::Assign(_) => self.consumer.incremental_assign(&TopicPartitionList::new()),
+                Rebalance::Revoke { partitions, .. } => {
+                    self.consumer.incremental_unassign(&offsets::tpl(&self.topic, partitions))
+                }
+            };
+            if let Err(failure) = answer {
+                tracing::debug!("while leaving the group: {failure}");
+            }
+        }
+    }
+}

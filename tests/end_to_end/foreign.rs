@@ -1,0 +1,112 @@
+//! All three users, on a real Kafka: a producer and a consumer that know nothing but the .proto files (Python), and an
+//! operator with the binary.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use partyline_log::TopicKind;
+use partyline_tests::{
+    naive::{Fed, Naive},
+    process::run,
+    rig::{Rig, bootstrap},
+    workload,
+};
+use serde_json::Value;
+
+/// Runs one of the scripts of the README; returns what it printed.
+fn python(script: &str, args: &[&str], input: &[u8]) -> String {
+    let python = std::env::var("PARTYLINE_PYTHON")
+        .expect("no Python with scripts/requirements.txt: run the tests with scripts/test, or set PARTYLINE_PYTHON");
+    let script = format!("{}/../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
+    let mut child = Command::new(python)
+        .arg(&script)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn kafka_users() {
+    let rig = Rig::kafka(3);
+    let broker = bootstrap();
+    let prefix = rig.log.topics().commands.trim_end_matches(".commands.v1").to_owned();
+    let commands = workload::from_dialogues(&workload::dialogues(40).unwrap(), 9, 3);
+    let lines: String = commands.iter().map(|command| format!("{command}\n")).collect();
+
+    // A producer.
+    python("publish.py", &["--bootstrap", &broker, "--prefix", &prefix], lines.as_bytes());
+
+    // An operator.
+    let log = format!("kafka:{broker}");
+    let data = rig.data("operator").root().display().to_string();
+    let env = [("PARTYLINE_PREFIX", prefix.as_str())];
+    let operate = |args: &[&str]| {
+        let output = run(&[&["--log", &log, "--data", &data, "--json"], args].concat(), &env);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {said}");
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {said}"))
+    };
+    let summary = operate(&["project", "--until-end"]);
+    assert_eq!(summary["commands"], commands.len());
+
+    // The commands as the log has them: every producer's copy of one command has the same bytes in JSON.
+    let mut naive = Naive::new();
+    let by_id: BTreeMap<&str, &Value> = commands.iter().map(|c| (c["command_id"].as_str().unwrap(), c)).collect();
+    assert_eq!(rig.log.topics().kind(&rig.log.topics().commands), Some(TopicKind::Commands));
+    for record in rig.read(&rig.log.topics().commands) {
+        let command = by_id[command_id(&record.value).as_str()];
+        naive.apply(Fed { partition: record.at.0, offset: record.at.1, at_ms: record.at_ms, command });
+    }
+    assert!(rig.services().len() >= 3);
+    for service in rig.services() {
+        // A consumer.
+        let read = python("consume.py", &["--bootstrap", &broker, "--prefix", &prefix, "--until-end", &service], b"");
+        let rows = read.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let view: BTreeMap<String, Value> = rows.filter_map(latest).collect();
+        let expected: BTreeMap<String, Value> =
+            naive.view(&service).into_iter().map(|(key, row)| (key, without_index(row))).collect();
+        assert_eq!(view.len(), expected.len(), "{service}");
+        for (key, row) in &expected {
+            assert_eq!(view.get(key), Some(row), "{service}: {key}");
+        }
+        operate(&["view", "follow", &service, "--until-end"]);
+        let followed = operate(&["view", "digest", &service]);
+        let replayed = operate(&["replay", &service]);
+        assert_eq!(followed["digest"], replayed["digest"], "{service}");
+        assert_eq!(followed["rows"], view.len(), "{service}");
+    }
+}
+
+/// The first field of an encoded command.
+fn command_id(value: &[u8]) -> String {
+    assert_eq!(value[0], 0x0a);
+    String::from_utf8(value[2..2 + usize::from(value[1])].to_vec()).unwrap()
+}
+
+/// A row as a later one replaces it; position rows are not part of the view.
+fn latest(mut row: Value) -> Option<(String, Value)> {
+    let fields = row.as_object_mut()?;
+    fields.remove("partition");
+    let key = fields.remove("key")?.as_str()?.to_owned();
+    (!key.starts_with("position/")).then(|| (key, without_index(row)))
+}
+
+fn without_index(mut row: Value) -> Value {
+    if let Some(cause) = row["cause"].as_object_mut() {
+        cause.remove("index");
+    }
+    row
+}
