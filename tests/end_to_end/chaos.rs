@@ -121,12 +121,14 @@ fn watch(log: Arc<dyn Backend>, stop: Arc<AtomicBool>) -> thread::JoinHandle<BTr
             for (service, reader) in &mut readers {
                 reader.next(&mut records, Duration::from_millis(5)).unwrap();
                 seen.entry(service.clone()).or_default().extend(
-                    records.iter().filter(|r| !r.key.unwrap_or_default().starts_with(b"position/")).map(|record| Read {
-                        at: (record.partition, record.offset),
-                        at_ms: record.at_ms,
-                        key: String::from_utf8_lossy(record.key.unwrap_or_default()).into_owned(),
-                        value: record.value.unwrap_or_default().to_vec(),
-                        headers: record.headers.to_vec(),
+                    records.iter().filter(|r| !r.key.unwrap_or_default().starts_with(b"position/")).map(|record| {
+                        Read {
+                            at: (record.partition, record.offset),
+                            at_ms: record.at_ms,
+                            key: String::from_utf8_lossy(record.key.unwrap_or_default()).into_owned(),
+                            value: record.value.unwrap_or_default().to_vec(),
+                            headers: record.headers.to_vec(),
+                        }
                     }),
                 );
             }

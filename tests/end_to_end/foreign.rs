@@ -9,6 +9,7 @@ use std::{
 
 use partyline_log::TopicKind;
 use partyline_tests::{
+    encode::key,
     naive::{Fed, Naive},
     process::run,
     rig::{Rig, bootstrap},
@@ -64,10 +65,11 @@ fn kafka_users() {
 
     // The commands as the log has them: every producer's copy of one command has the same bytes in JSON.
     let mut naive = Naive::new();
-    let by_id: BTreeMap<&str, &Value> = commands.iter().map(|c| (c["command_id"].as_str().unwrap(), c)).collect();
+    let by_id: BTreeMap<_, &Value> =
+        commands.iter().map(|c| ((key(c).to_owned(), c["command_id"].as_str().unwrap().to_owned()), c)).collect();
     assert_eq!(rig.log.topics().kind(&rig.log.topics().commands), Some(TopicKind::Commands));
     for record in rig.read(&rig.log.topics().commands) {
-        let command = by_id[command_id(&record.value).as_str()];
+        let command = by_id[&(record.key.clone(), command_id(&record.value))];
         naive.apply(Fed { partition: record.at.0, offset: record.at.1, at_ms: record.at_ms, command });
     }
     assert!(rig.services().len() >= 3);

@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 const COMMANDS: usize = 1_000_000;
 const MB: u64 = 1 << 20;
 
-/// Messages and replies over many conversations of 16 numbers with four services each, in blocks.
+/// Messages and replies over 100,000 conversations of 16 numbers with four services each, in blocks; how often a
+/// conversation comes is as 1 / its rank.
 fn load(rig: &Rig) {
     let number = |n: usize| format!("+4930{:07}", n % 16);
     let services = ["desk", "crm", "marketing", "sales"];
@@ -25,15 +26,17 @@ fn load(rig: &Rig) {
         command(&format!("s{n}"), &number(n), "subscribe", json!({"service": service, "display_others": "FULL"}))
     };
     let talk = |n: usize| {
-        let customer = format!("+49151{:07}", (n * n) % 60_013);
+        let even = (n as f64 * 0.618_033_988_749_895).fract();
+        let rank = 100_000_f64.powf(even) as usize;
+        let (number, customer) = (number(rank), format!("+49151{rank:07}"));
         let content = json!({"text": "Could you tell me when it will be here, and whether I must be at home for it?"});
         if n % 2 == 0 {
             let body = json!({"customer": customer, "message_id": format!("wamid.{n:020}"), "content": content});
-            command(&format!("m{n}"), &number(n), "message", body)
+            command(&format!("m{n}"), &number, "message", body)
         } else {
             let (service, agent) = (services[n % 4], format!("agent{}", n % 50));
             let body = json!({"service": service, "agent": agent, "customer": customer, "content": content});
-            command(&format!("r{n}"), &number(n), "reply", body)
+            command(&format!("r{n}"), &number, "reply", body)
         }
     };
     rig.publish(&(0..64).map(subscribe).collect::<Vec<Value>>());

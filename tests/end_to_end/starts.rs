@@ -18,7 +18,8 @@ const NUMBER: &str = "+4930111222";
 fn talk(count: usize) -> Vec<Value> {
     let subscribe = command("s1", NUMBER, "subscribe", json!({"service": "desk"}));
     let messages = (1..count).map(|n| {
-        let body = json!({"customer": format!("+49151{n:08}"), "message_id": format!("w{n}"), "content": {"text": "x"}});
+        let body =
+            json!({"customer": format!("+49151{n:08}"), "message_id": format!("w{n}"), "content": {"text": "x"}});
         command(&format!("m{n}"), NUMBER, "message", body)
     });
     std::iter::once(subscribe).chain(messages).collect()
@@ -80,7 +81,8 @@ fn forget_positions(rig: &Rig) {
 
 fn sqlite_file(rig: &Rig) -> std::path::PathBuf {
     let files = fs::read_dir(rig.dir.path().join("log")).unwrap().map(|entry| entry.unwrap().path());
-    let is_database = |path: &std::path::PathBuf| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3"));
+    let is_database =
+        |path: &std::path::PathBuf| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3"));
     files.into_iter().find(is_database).expect("the log's file")
 }
 

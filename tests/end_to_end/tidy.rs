@@ -110,7 +110,10 @@ fn none(complaints: Vec<String>) {
 fn no_file_is_too_long() {
     let lines = |text: &str| text.lines().count();
     let long = all_sources().into_iter().filter(|(_, text)| lines(text) > LINES_MAX);
-    none(long.map(|(name, text)| format!("{name} has {} lines, at most {LINES_MAX} are allowed", lines(&text))).collect());
+    none(
+        long.map(|(name, text)| format!("{name} has {} lines, at most {LINES_MAX} are allowed", lines(&text)))
+            .collect(),
+    );
 }
 
 #[test]
@@ -141,7 +144,8 @@ fn libraries_stay_hidden() {
 fn layers_are_kept() {
     let mut complaints = Vec::new();
     for (name, allowed) in LAYERS {
-        let ours = dependencies(name).into_iter().filter_map(|found| found.strip_prefix("partyline-").map(str::to_owned));
+        let ours =
+            dependencies(name).into_iter().filter_map(|found| found.strip_prefix("partyline-").map(str::to_owned));
         let wrong = ours.filter(|found| !allowed.contains(&found.as_str()));
         complaints.extend(wrong.map(|found| format!("crates/{name} uses crates/{found}")));
     }
@@ -152,13 +156,30 @@ fn layers_are_kept() {
 fn the_rules_are_pure() {
     assert_eq!(dependencies("ledger"), BTreeSet::from(["thiserror".to_owned()]));
     let forbidden = [
-        "HashMap", "HashSet", "Instant", "SystemTime", "async", "prost", "serde", "unsafe", "static", "thread", "rand",
-        "std::env", "std::fs", "std::io", "std::net", "std::process", "println!", "eprintln!",
+        "HashMap",
+        "HashSet",
+        "Instant",
+        "SystemTime",
+        "async",
+        "prost",
+        "serde",
+        "unsafe",
+        "static",
+        "thread",
+        "rand",
+        "std::env",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::process",
+        "println!",
+        "eprintln!",
     ];
     let mut complaints = Vec::new();
     for (file, text) in sources("crates/ledger") {
         let code = code(&text).replace("'static", "");
-        complaints.extend(forbidden.iter().filter(|word| has_word(&code, word)).map(|word| format!("{file} has {word}")));
+        complaints
+            .extend(forbidden.iter().filter(|word| has_word(&code, word)).map(|word| format!("{file} has {word}")));
     }
     none(complaints);
 }
@@ -169,7 +190,8 @@ fn projector_owns_no_thread_and_no_clock() {
     for (file, text) in sources("crates/projector/src") {
         let code = code(&text);
         let forbidden = ["thread::spawn", "Instant::now", "SystemTime::now", "std::env"];
-        complaints.extend(forbidden.iter().filter(|word| code.contains(**word)).map(|word| format!("{file} has {word}")));
+        complaints
+            .extend(forbidden.iter().filter(|word| code.contains(**word)).map(|word| format!("{file} has {word}")));
     }
     none(complaints);
 }

@@ -134,8 +134,8 @@ impl Drop for Broker {
 }
 
 fn script(verb: &str, data: &Path) -> String {
-    let script = std::env::var("PARTYLINE_KAFKA")
-        .unwrap_or_else(|_| format!("{}/../scripts/kafka", env!("CARGO_MANIFEST_DIR")));
+    let script =
+        std::env::var("PARTYLINE_KAFKA").unwrap_or_else(|_| format!("{}/../scripts/kafka", env!("CARGO_MANIFEST_DIR")));
     let output = Command::new(&script).arg(verb).arg("--data").arg(data).output().unwrap();
     assert!(output.status.success(), "{script} {verb}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -78,7 +78,11 @@ fn measure(log: &Log, plan: &args::All) -> anyhow::Result<Run> {
     };
     let (key_bytes, value_bytes) = row_bytes(log)?;
     let rows = catch_up.figures.rows as f64 / catch_up.figures.commands.max(1) as f64;
-    let shape = [("--rows", rows.to_string()), ("--key-bytes", key_bytes.to_string()), ("--value-bytes", value_bytes.to_string())];
+    let shape = [
+        ("--rows", rows.to_string()),
+        ("--key-bytes", key_bytes.to_string()),
+        ("--value-bytes", value_bytes.to_string()),
+    ];
     let shape: Vec<String> = shape.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect();
     let limit = this("limit", &shape, log, plan)?;
     Ok(Run { load, read, catch_up, limit, row_shape: (rows, key_bytes, value_bytes) })

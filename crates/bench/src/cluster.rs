@@ -44,7 +44,10 @@ pub fn create_topics(kafka: &Kafka, partitions: u32) -> anyhow::Result<()> {
     ];
     wanted.extend(SERVICES.iter().map(|service| (topics.view(service), TopicKind::View)));
     for (topic, kind) in wanted {
-        anyhow::ensure!(kafka.create(&topic, kind, partitions)?, "there is a topic {topic} already: choose another --prefix");
+        anyhow::ensure!(
+            kafka.create(&topic, kind, partitions)?,
+            "there is a topic {topic} already: choose another --prefix"
+        );
     }
     Ok(())
 }

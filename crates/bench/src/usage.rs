@@ -47,7 +47,8 @@ impl Usage {
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).context("/proc/PID/stat");
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
         Ok(Self {
             cpu_s: (ticks(11)? + ticks(12)?) / TICKS_PER_S,
             peak_rss_bytes: peak.unwrap_or(0_u64) * 1024,

@@ -81,8 +81,16 @@ pub(crate) type Verdict = Result<(), Stop>;
 /// Only those of `memory`; then neither the number nor the memory is of use any more.
 pub fn apply<M: Memory>(number: &mut Number, memory: &mut M, command: &Command, at: At) -> Result<Applied, M::Error> {
     let name = &command.number;
-    let mut step =
-        Step { number, memory, name, id: &command.id, known_as: command.known_as, at, rows: Vec::new(), retelling: None };
+    let mut step = Step {
+        number,
+        memory,
+        name,
+        id: &command.id,
+        known_as: command.known_as,
+        at,
+        rows: Vec::new(),
+        retelling: None,
+    };
     let verdict = match &command.action {
         Action::Subscribe(subscribe) => rules::subscribe(&mut step, subscribe)?,
         Action::Unsubscribe { service } => rules::unsubscribe(&mut step, service)?,

@@ -21,7 +21,8 @@ struct Parted {
 }
 
 fn part(number: &Number, entry: &Entry, audience: ServiceSet) -> Parted {
-    let mut parted = Parted { author: ServiceSet::default(), full: ServiceSet::default(), masked: ServiceSet::default() };
+    let mut parted =
+        Parted { author: ServiceSet::default(), full: ServiceSet::default(), masked: ServiceSet::default() };
     let Some(author) = &entry.author else {
         parted.full = audience;
         return parted;
@@ -61,9 +62,10 @@ fn entry_row(number: &Number, channel: &ChannelId, entry: &Entry, shown: Option<
         channel: channel.clone(),
         customer: entry.customer.clone(),
         seq: entry.seq,
-        author: entry.author.as_ref().and_then(|author| {
-            name(author.service).map(|service| Author { service, origin: author.origin.clone() })
-        }),
+        author: entry
+            .author
+            .as_ref()
+            .and_then(|author| name(author.service).map(|service| Author { service, origin: author.origin.clone() })),
         shown,
         offset: entry.offset,
         at_ms: entry.at_ms,

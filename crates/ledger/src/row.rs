@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Agent, BusinessNumber, ChannelId, CommandId, Content, Customer, Origin, Reason, Service, ServiceIx, Visibility};
+use crate::{
+    Agent, BusinessNumber, ChannelId, CommandId, Content, Customer, Origin, Reason, Service, ServiceIx, Visibility,
+};
 
 /// A row and the services that get it.
 #[derive(Debug, Clone, PartialEq)]

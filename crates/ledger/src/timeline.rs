@@ -47,8 +47,7 @@ pub trait Memory {
     /// A conversation, to be read; a default one if there is none.
     fn conversation(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&Conversation, Self::Error>;
     /// A conversation, to be changed; a default one if there is none. One that stays unopened need not be kept.
-    fn conversation_mut(&mut self, channel: &ChannelId, customer: &Customer)
-    -> Result<&mut Conversation, Self::Error>;
+    fn conversation_mut(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&mut Conversation, Self::Error>;
     /// Appends to the channel's conversations; `index` is the list's length.
     fn append_conversation(&mut self, channel: &ChannelId, index: u64, customer: &Customer) -> Result<(), Self::Error>;
     /// Appends to the channel's entries; `index` is the list's length.

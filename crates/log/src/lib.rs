@@ -144,7 +144,14 @@ pub struct Receipt {
 /// Appends records to a topic. Acknowledged by the whole log before a receipt says so. Belongs to one thread.
 pub trait Publisher: Send {
     /// Queues a record; waits while the queue is full (bounded in records and bytes).
-    fn send(&mut self, tag: u64, topic: &Arc<str>, partition: Partition, key: &[u8], value: &[u8]) -> Result<(), LogError>;
+    fn send(
+        &mut self,
+        tag: u64,
+        topic: &Arc<str>,
+        partition: Partition,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), LogError>;
     /// Receipts that have come, in any order; waits up to `wait` for at least one if some are outstanding.
     fn receipts(&mut self, wait: Duration) -> Result<Vec<Receipt>, LogError>;
     /// How many sent records have no receipt yet.

@@ -150,7 +150,14 @@ impl Outbox {
     }
 
     /// A command is done: all below `position` is.
-    pub fn done(&mut self, offset: Offset, position: StatePosition, verdict: Option<Verdict>, partition: Partition, now: Instant) {
+    pub fn done(
+        &mut self,
+        offset: Offset,
+        position: StatePosition,
+        verdict: Option<Verdict>,
+        partition: Partition,
+        now: Instant,
+    ) {
         self.commands += 1;
         self.counts.commands += 1;
         self.exceptions += usize::from(verdict.is_some());

@@ -4,11 +4,14 @@
 
 use partyline_store::Codec;
 
+/// The end of a row's key, and its value.
+type Row = (Box<[u8]>, Box<[u8]>);
+
 /// Rows that share the beginning of their keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// The end of the key, and the value; sorted by key.
-    rows: Vec<(Box<[u8]>, Box<[u8]>)>,
+    /// Sorted by key.
+    rows: Vec<Row>,
     bytes: usize,
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use partyline_ledger::Outcome;
-use partyline_log::{Backend, Event, Gained, GENERATION, Intake, LogError, Offset, Partition, Record, Records};
+use partyline_log::{Backend, Event, GENERATION, Gained, Intake, LogError, Offset, Partition, Record, Records};
 use partyline_store::{Identity, Options, StoreError};
 use partyline_wire::{Verdict, state::FORMAT};
 
@@ -50,7 +50,12 @@ impl Project {
     ///
     /// # Errors
     /// If there is no log, or it cannot be joined.
-    pub fn open(backend: Arc<dyn Backend>, member: &str, layout: Layout, settings: Settings) -> Result<Self, WorkError> {
+    pub fn open(
+        backend: Arc<dyn Backend>,
+        member: &str,
+        layout: Layout,
+        settings: Settings,
+    ) -> Result<Self, WorkError> {
         let topics = backend.topics();
         let missing = || LogError::NoTopic(topics.commands.to_string());
         let partitions = backend.partitions(&topics.commands)?.ok_or_else(missing)?;

@@ -101,12 +101,7 @@ pub(crate) fn answer(pages: &Table<Page>, position: &ViewPosition, query: &Query
     }
 }
 
-fn rows(
-    pages: &Table<Page>,
-    prefix: &[u8],
-    after: Option<&[u8]>,
-    max_bytes: usize,
-) -> Result<ViewRows, StoreError> {
+fn rows(pages: &Table<Page>, prefix: &[u8], after: Option<&[u8]>, max_bytes: usize) -> Result<ViewRows, StoreError> {
     let mut found = ViewRows::default();
     let mut bytes = 0;
     let from = after.unwrap_or(prefix);
@@ -128,11 +123,14 @@ fn rows(
     Ok(found)
 }
 
+/// Takes a key and a value, and says whether to go on.
+type RowVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// Visits rows in key order, from the page on that would hold the key `from`.
 fn each_row(
     pages: &Table<Page>,
     from: &[u8],
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &mut RowVisitor<'_>,
 ) -> Result<(), StoreError> {
     // A prefix may end anywhere in a key, so the page may begin before it.
     let page = if from.is_empty() { from } else { split(from).0 };

@@ -129,7 +129,7 @@ impl Replay {
             let mut telling = Telling::new(record.partition, record.offset, 0);
             let number = state.numbers.read(command.number.as_str().as_bytes())?;
             put(number, service, &told, &mut telling, rows, row)?;
-            let Some(mut retelling) = retelling else { return Ok(()) };
+            let mut retelling = retelling.unwrap_or_default();
             match number.find(service) {
                 Some((ix, _)) => retelling.keep_for(ix),
                 None => retelling.keep_changes(),

@@ -93,7 +93,10 @@ pub fn id(field: &'static str, text: &str) -> Checked<Arc<str>> {
 pub fn content(within: &'static str, content: Option<pb::Content>) -> Checked<Content> {
     let Some(content) = content else { return Err(Invalid::new(within, "is required")) };
     let Some(body) = &content.body else {
-        return Err(Invalid::new(within, "must be exactly one of text, media, location, choice, interactive, template, reaction, unsupported"));
+        return Err(Invalid::new(
+            within,
+            "must be exactly one of text, media, location, choice, interactive, template, reaction, unsupported",
+        ));
     };
     body_in_bounds(body).map_err(|inner| inner.within(within))?;
     Ok(Content(Arc::from(content.encode_to_vec())))

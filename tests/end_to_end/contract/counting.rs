@@ -42,7 +42,8 @@ fn a_number_keeps_its_last_256_published_rejections() {
         let slot = n % 256;
         // Those that nobody can be told about are not counted.
         assert_eq!(played.line("1 unsubscribe ghost"), ["NOT_SUBSCRIBED to nobody"]);
-        let (line, service) = if n % 2 == 0 { ("1 unsubscribe desk", "desk") } else { ("1 pickup crm mia release=true", "crm") };
+        let (line, service) =
+            if n % 2 == 0 { ("1 unsubscribe desk", "desk") } else { ("1 pickup crm mia release=true", "crm") };
         let reason = if n % 2 == 0 { "NOT_SUBSCRIBED" } else { "NOT_HOLDER" };
         assert_eq!(played.line(line), [reason.to_owned(), format!("{service}: rejection {slot} {reason}")]);
     }

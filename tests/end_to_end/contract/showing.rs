@@ -107,8 +107,7 @@ fn the_other_rows_in_full() {
         "by": {"service": "desk", "agent": "mia"}, "holder": {"service": "crm", "agent": "ravi"}});
     assert_eq!(played.row("crm", "warning/+4930111222/7/0")["warning"], warning);
     played.line("4 pickup desk mia release=true id=x");
-    let rejection =
-        json!({"business_number": NUMBER, "command_id": "x", "reason": "NOT_HOLDER", "at_ms": 4_000});
+    let rejection = json!({"business_number": NUMBER, "command_id": "x", "reason": "NOT_HOLDER", "at_ms": 4_000});
     assert_eq!(played.row("desk", "rejection/+4930111222/0")["rejection"], rejection);
 }
 

@@ -102,6 +102,7 @@ fn an_isolated_channel_is_alone_and_its_own_parent() {
 
 #[test]
 fn switching_leaves_first() {
+    // Pickups end as the service leaves; who left is not told of them any more.
     check(
         "
         0 subscribe desk ...
@@ -140,11 +141,17 @@ fn switching_leaves_first() {
           crm: channel crm,desk MASKED FULL
           desk: channel~ left
           desk: channel crm,desk MASKED FULL
-          desk: conversation~ 7 free
           desk: conversation 7 free
           desk: entry 1 - FULL hi
           desk: entry 2 - FULL ho
           desk: entry 3 - FULL he
+        9 subscribe desk licence=STANDALONE
+          crm: channel crm MASKED FULL
+          desk: channel left
+          desk: channel~ desk MASKED FULL
+          desk: conversation~ 7 free
+          desk: entry~ 1 - FULL ho
+          desk: entry~ 2 desk/mia FULL x
         ",
     );
 }

@@ -20,7 +20,7 @@ fn fold(ledger: &mut Frozen, commands: &[(Value, i64)], first: u64) -> Told {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(60))]
 
     /// Wherever a fold is cut, and its state encoded, dropped and decoded.
     #[test]

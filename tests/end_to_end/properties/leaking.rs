@@ -12,11 +12,14 @@ fn leaks(commands: &[Value], markers: &[(String, String)], seed: u64) -> (Vec<St
     let (mut leaks, mut own) = (Vec::new(), 0);
     for ((offset, command), at_ms) in (0..).zip(commands).zip(LogTime::new(seed)) {
         let (_, rows) = ledger.apply(command, offset, at_ms);
-        for (service, (key, value)) in rows.iter().flat_map(|(service, rows)| rows.iter().map(move |row| (service, row))) {
+        for (service, (key, value)) in
+            rows.iter().flat_map(|(service, rows)| rows.iter().map(move |row| (service, row)))
+        {
             for text in [key, value] {
                 // Every marker begins so; only then is it worth asking which.
                 let Some(at) = find(text, b"MARK-") else { continue };
-                let (author, marker) = markers.iter().find(|(_, marker)| text[at..].starts_with(marker.as_bytes())).unwrap();
+                let (author, marker) =
+                    markers.iter().find(|(_, marker)| text[at..].starts_with(marker.as_bytes())).unwrap();
                 if author == service {
                     own += 1;
                 } else {
@@ -89,7 +92,12 @@ fn refusals_quote_nothing() {
         json!({"command_id": "c1", "business_number": "+4930111222", "reply": {"seen_seq": MARK, "agent": MARK}}),
     ];
     let mut lines: Vec<String> = refused.iter().map(Value::to_string).collect();
-    lines.extend([format!("{{\"text\":\"{MARK}"), format!("{MARK}"), format!("\"{MARK}\""), format!("{{\"a\":\"{MARK}\\q\"}}")]);
+    lines.extend([
+        format!("{{\"text\":\"{MARK}"),
+        MARK.to_owned(),
+        format!("\"{MARK}\""),
+        format!("{{\"a\":\"{MARK}\\q\"}}"),
+    ]);
     for line in &lines {
         let said = command_from_json(line).unwrap_err().to_string();
         assert!(!said.contains("secret"), "{said}");

@@ -76,7 +76,7 @@ impl Damage {
 }
 
 proptest! {
-    #![proptest_config(cases(4_000))]
+    #![proptest_config(cases(1_000))]
 
     #[test]
     fn any_bytes_can_be_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -114,7 +114,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(100))]
+    #![proptest_config(cases(30))]
 
     /// Rows are canonical: decoded and encoded again by a foreign program they are the same bytes.
     #[test]

@@ -23,7 +23,8 @@ pub use texts::texts;
 /// All services that there are.
 pub const SERVICES: [&str; 5] = ["desk", "crm", "campaigns", "social", "sign"];
 /// How each shows others' replies, and whether others may show its own in full.
-const SETTINGS: [(u64, u64); 5] = [(encode::MASKED, encode::FULL), (encode::FULL, encode::FULL), (0, 0), (encode::FULL, encode::MASKED), (0, 0)];
+const SETTINGS: [(u64, u64); 5] =
+    [(encode::MASKED, encode::FULL), (encode::FULL, encode::FULL), (0, 0), (encode::FULL, encode::MASKED), (0, 0)];
 
 /// An endless source of commands.
 pub struct Workload {

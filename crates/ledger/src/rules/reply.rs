@@ -52,11 +52,7 @@ fn accept<M: Memory>(step: &mut Step<'_, M>, reply: &Reply, at: Place<'_>, live:
     let entry = Entry {
         customer: reply.customer.clone(),
         seq: 0,
-        author: Some(EntryAuthor {
-            service: at.service,
-            origin: reply.origin.clone(),
-            command_id: step.id.clone(),
-        }),
+        author: Some(EntryAuthor { service: at.service, origin: reply.origin.clone(), command_id: step.id.clone() }),
         content: reply.content.clone(),
         message_id: "".into(),
         in_reply_to: reply.in_reply_to.clone(),

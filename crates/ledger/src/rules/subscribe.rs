@@ -19,11 +19,8 @@ pub(crate) fn subscribe<M: Memory>(step: &mut Step<'_, M>, wish: &Subscribe) -> 
         return Ok(Err(stop));
     }
     let product = wish.product.as_ref().unwrap_or(&wish.service).as_str();
-    let place = if wish.licence != Licence::Bundle || RESTRICTED.contains(&product) {
-        Place::Isolated
-    } else {
-        Place::Shared
-    };
+    let place =
+        if wish.licence != Licence::Bundle || RESTRICTED.contains(&product) { Place::Isolated } else { Place::Shared };
     let settings = Settings {
         display_others: if product == DESK { Visibility::Masked } else { wish.display_others },
         share_own: wish.share_own,

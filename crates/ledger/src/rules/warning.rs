@@ -22,9 +22,8 @@ impl<M: Memory> Step<'_, M> {
         let conversation = self.conversation(id, customer)?;
         let slot = u8::try_from(conversation.warnings % SLOTS).unwrap_or_default();
         conversation.warnings += 1;
-        let named = |ix: ServiceIx, agent: &Agent| {
-            self.number.member(ix).map(|member| (member.service.clone(), agent.clone()))
-        };
+        let named =
+            |ix: ServiceIx, agent: &Agent| self.number.member(ix).map(|member| (member.service.clone(), agent.clone()));
         let Some(by) = named(warning.by.0, warning.by.1) else { return Ok(()) };
         let to: ServiceSet =
             [Some(warning.by.0), warning.holder.map(|held| held.service)].into_iter().flatten().collect();

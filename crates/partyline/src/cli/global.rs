@@ -10,7 +10,7 @@ use crate::{config::Flags, exit::Usage};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The log: embedded:DIR, or kafka:HOST:PORT[,HOST:PORT] [default: embedded, in the data directory]
+    /// The log: `embedded:DIR`, or `kafka:HOST:PORT[,HOST:PORT]` [default: embedded, in the data directory]
     #[arg(long, global = true, value_name = "LOG")]
     pub log: Option<String>,
     /// Where stores are kept [default: the platform's data directory]

@@ -3,7 +3,7 @@
 //! - [`story`]: what happens, as JSON commands made from the shipped conversations.
 //! - [`stage`]: the log, the projector, a view for each service, and replays: the workers that `up` runs.
 //! - [`scene`]: one conversation as each service sees it, put side by side from the services' own rows.
-//! - [`print`]: what a person reads; [`facts`]: the same as JSON lines.
+//! - [mod@print]: what a person reads; [`facts`]: the same as JSON lines.
 
 mod facts;
 mod print;

@@ -1,3 +1,5 @@
+//! Publishing against a log in memory.
+
 use std::{io::Read, time::Duration};
 
 use partyline_log::{LogError, Offset, Partition, Reader, Record, Records};

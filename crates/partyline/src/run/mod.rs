@@ -1,6 +1,6 @@
 //! The verbs that stay: threads, clocks, signals and supervision around the workers.
 //!
-//! - [`up`], [`project`], [`follow`]: one file each. `clean`: the embedded log's upkeep.
+//! - [`up()`], [`project()`], [`follow()`]: one file each. `clean`: the embedded log's upkeep.
 //! - [`Stop`]: how everybody learns that it is over; `signals` sets it, and a watchdog behind it.
 //! - `supervise`: a worker that failed in passing is made anew. `crew`: threads that end together.
 //! - `counting`: the log's end, for `--until-end`.

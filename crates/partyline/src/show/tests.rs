@@ -1,3 +1,5 @@
+//! Tables and lines as people see them.
+
 use std::collections::BTreeMap;
 
 use clap::Parser;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use partyline_ledger::{
-    Action, Agent, At, Author, BusinessNumber, Channel, ChannelId, Content, Customer, EntryRow, Licence, Number, Origin, Row,
-    Service, Shown, Visibility,
+    Action, Agent, At, Author, BusinessNumber, Channel, ChannelId, Content, Customer, EntryRow, Licence, Number,
+    Origin, Row, Service, Shown, Visibility,
 };
 use serde_json::{Value, json};
 
@@ -51,7 +51,9 @@ fn numbers_may_be_strings_and_nulls_say_nothing() {
         EXAMPLES[2].replace(r#""seen_seq":1"#, r#""seen_seq":"1""#),
         EXAMPLES[2].replace(r#""seen_seq":1"#, r#""seen_seq":1.0"#),
         EXAMPLES[2].replace(r#""seen_seq":1"#, r#""seen_seq":1,"origin":null,"in_reply_to":null"#),
-        EXAMPLES[2].replace(r#""command_id":"c3","#, "").replace(r#"{"business"#, r#"{"message":null,"command_id":"c3","business"#),
+        EXAMPLES[2]
+            .replace(r#""command_id":"c3","#, "")
+            .replace(r#"{"business"#, r#"{"message":null,"command_id":"c3","business"#),
         format!("  {}  ", EXAMPLES[2].replace(',', " ,\t")),
     ] {
         assert_eq!(command_from_json(&same).unwrap().value, plain, "{same}");
@@ -69,7 +71,10 @@ fn entry(shown: Option<Shown>) -> Row {
         channel: channel(),
         customer: Customer::new("+4915155501").unwrap(),
         seq: 2,
-        author: Some(Author { service: Service::new("desk").unwrap(), origin: Origin::Agent(Agent::new("mia").unwrap()) }),
+        author: Some(Author {
+            service: Service::new("desk").unwrap(),
+            origin: Origin::Agent(Agent::new("mia").unwrap()),
+        }),
         shown,
         offset,
         at_ms: time_ms,

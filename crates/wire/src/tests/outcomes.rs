@@ -24,7 +24,8 @@ fn encoded(outcomes: &Outcomes) -> Vec<u8> {
 
 #[test]
 fn as_a_producer_reads_them() {
-    let exceptions = [Verdict::Duplicate, Verdict::rejected(Reason::NotParent), Verdict::Invalid("command_id is bad".to_owned())];
+    let exceptions =
+        [Verdict::Duplicate, Verdict::rejected(Reason::NotParent), Verdict::Invalid("command_id is bad".to_owned())];
     let exceptions = (17..).zip(exceptions).map(|(offset, verdict)| Exception { offset, verdict }).collect();
     let outcomes = Outcomes { partition: 2, first_offset: 10, last_offset: 19, exceptions };
     assert_eq!(

@@ -7,12 +7,15 @@ fn command() -> Vec<u8> {
     [head(), field(15, &field(1, b"desk"))].concat()
 }
 
+/// Its key, its value, where it lies, and what is said of it.
+type Record<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, Placed, &'a str);
+
 #[test]
 fn records() {
     let (key, value) = (Some(NUMBER.as_bytes()), command());
     let too_large = vec![0; MAX_COMMAND_BYTES + 1];
     let elsewhere = Placed { partition: 1, partitions: 12 };
-    let table: [(Option<&[u8]>, Option<&[u8]>, Placed, &str); 9] = [
+    let table: [Record<'_>; 9] = [
         (key, None, ALONE, "record has no value"),
         (None, None, ALONE, "record has no value"),
         (None, Some(&value), ALONE, "record has no key; it must be the business_number"),
@@ -34,11 +37,17 @@ fn values_that_are_no_command() {
     let not = "record is not a partyline.v1.Command: ";
     let table: [(Vec<u8>, &str); 8] = [
         (b"\x00".to_vec(), "invalid tag value: 0"),
-        (b"{\"command_id\":\"c1\"}".to_vec(), "Command.action: invalid wire type: StartGroup (expected LengthDelimited)"),
+        (
+            b"{\"command_id\":\"c1\"}".to_vec(),
+            "Command.action: invalid wire type: StartGroup (expected LengthDelimited)",
+        ),
         (b"\x0a\x05c1".to_vec(), "Command.command_id: buffer underflow"),
         (b"\x0a\x02\xff\xfe".to_vec(), "Command.command_id: invalid string value: data is not UTF-8 encoded"),
         (varint(1, 7), "Command.command_id: invalid wire type: Varint (expected LengthDelimited)"),
-        (vec![0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], "Command.issued_at_ms: invalid varint"),
+        (
+            vec![0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+            "Command.issued_at_ms: invalid varint",
+        ),
         ([head(), field(13, b"\x0a\x09desk")].concat(), "Reply.service: Command.action: buffer underflow"),
         (vec![0xff; 20], "invalid varint"),
     ];

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use partyline_ledger::{
-    Agent, CommandId, Content, Conversation, Customer, Entry, EntryAuthor, Held, IdHash, Lengths, Member, Number, Origin,
-    Place, Service, ServiceIx, Visibility, Window, Writer,
+    Agent, CommandId, Content, Conversation, Customer, Entry, EntryAuthor, Held, IdHash, Lengths, Member, Number,
+    Origin, Place, Service, ServiceIx, Visibility, Window, Writer,
 };
 use proptest::prelude::*;
 

@@ -8,8 +8,7 @@ use super::{NUMBER, decoded, encoded, field, head, refusal, varint};
 /// A reply with a text, and more bytes inside its content, inside its action and beside it.
 fn reply(in_content: &[u8], in_action: &[u8], beside: &[u8]) -> Vec<u8> {
     let content = [&field(1, b"hi")[..], in_content].concat();
-    let action =
-        [field(1, b"desk"), field(2, b"mia"), field(3, b"7"), field(5, &content), in_action.to_vec()].concat();
+    let action = [field(1, b"desk"), field(2, b"mia"), field(3, b"7"), field(5, &content), in_action.to_vec()].concat();
     [head(), field(13, &action), beside.to_vec()].concat()
 }
 
@@ -19,8 +18,8 @@ fn fields_of_newer_producers() {
     for newer in [
         varint(900, 7),
         field(900, b"anything"),
-        [vec![0xb9, 0x38], vec![0; 8]].concat(),           // 903, 64 bits
-        [vec![0xbd, 0x38], vec![0; 4]].concat(),           // 903, 32 bits
+        [vec![0xb9, 0x38], vec![0; 8]].concat(), // 903, 64 bits
+        [vec![0xbd, 0x38], vec![0; 4]].concat(), // 903, 32 bits
         [vec![0xbb, 0x38], varint(1, 2), vec![0xbc, 0x38]].concat(), // 903, a group
         field(16, b"reserved for what will come"),
     ] {
@@ -35,15 +34,21 @@ fn an_unknown_kind_of_action_or_content_is_none() {
     let unknown = [head(), field(16, b"")].concat();
     assert!(refusal(&unknown).starts_with("action must be exactly one of subscribe,"));
     let action = [field(1, b"7"), field(4, &field(15, b""))].concat();
-    assert!(refusal(&[head(), field(12, &action)].concat()).starts_with("message.content must be exactly one of text,"));
+    assert!(
+        refusal(&[head(), field(12, &action)].concat()).starts_with("message.content must be exactly one of text,")
+    );
 }
 
 #[test]
 fn unknown_enum_values_are_invalid() {
-    let subscribe = |tag: u32, value: u64| [head(), field(10, &[field(1, b"desk"), varint(tag, value)].concat())].concat();
+    let subscribe =
+        |tag: u32, value: u64| [head(), field(10, &[field(1, b"desk"), varint(tag, value)].concat())].concat();
     assert!(decoded(&subscribe(3, 3)).is_ok());
     for (value, expected) in [
-        (subscribe(3, 4), "subscribe.licence has the unknown value 4; known: BUNDLE (1), STANDALONE (2), UPGRADED_PORTAL (3)"),
+        (
+            subscribe(3, 4),
+            "subscribe.licence has the unknown value 4; known: BUNDLE (1), STANDALONE (2), UPGRADED_PORTAL (3)",
+        ),
         (subscribe(4, 3), "subscribe.display_others has the unknown value 3; known: FULL (1), MASKED (2)"),
         (subscribe(5, u64::MAX), "subscribe.share_own has the unknown value -1; known: FULL (1), MASKED (2)"),
         (
