@@ -30,7 +30,7 @@ fn load(rig: &Rig) {
         let rank = 100_000_f64.powf(even) as usize;
         let (number, customer) = (number(rank), format!("+49151{rank:07}"));
         let content = json!({"text": "Could you tell me when it will be here, and whether I must be at home for it?"});
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             let body = json!({"customer": customer, "message_id": format!("wamid.{n:020}"), "content": content});
             command(&format!("m{n}"), &number, "message", body)
         } else {

@@ -35,10 +35,6 @@ use crate::{
     exit::Exit,
 };
 
-/// Many threads of sled and librdkafka allocate and free: glibc's allocator would keep much of what they free.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => exit::code(run(cli)),

@@ -42,7 +42,7 @@ const COMMON: &[(&str, &str)] = &[
 /// What every consumer reads with. At most 16 MB lie fetched ahead, and an answer adds 4 MB at most: small records cost
 /// librdkafka more than their size.
 const FETCHING: &[(&str, &str)] = &[
-    ("queued.min.messages", "200000"),
+    ("queued.min.messages", "50000"),
     ("queued.max.messages.kbytes", "16384"),
     ("fetch.message.max.bytes", "1048576"),
     ("fetch.max.bytes", "4194304"),
