@@ -127,11 +127,7 @@ fn rows(pages: &Table<Page>, prefix: &[u8], after: Option<&[u8]>, max_bytes: usi
 type RowVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// Visits rows in key order, from the page on that would hold the key `from`.
-fn each_row(
-    pages: &Table<Page>,
-    from: &[u8],
-    visit: &mut RowVisitor<'_>,
-) -> Result<(), StoreError> {
+fn each_row(pages: &Table<Page>, from: &[u8], visit: &mut RowVisitor<'_>) -> Result<(), StoreError> {
     // A prefix may end anywhere in a key, so the page may begin before it.
     let page = if from.is_empty() { from } else { split(from).0 };
     let mut key = Vec::new();
