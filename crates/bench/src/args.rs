@@ -19,7 +19,7 @@ pub struct Args {
 /// Where the log is.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Log {
-    /// The brokers: HOST:PORT[,HOST:PORT]
+    /// The brokers: `HOST:PORT[,HOST:PORT]`
     #[arg(long, global = true, default_value = "127.0.0.1:9092", env = "PARTYLINE_BENCH_BOOTSTRAP")]
     pub bootstrap: String,
     /// How the topics' names begin

@@ -4,8 +4,8 @@
 //! - [`View`]: one service's topic in, its store out, and answers about it.
 //! - [`Replay`]: the same function over the log, into a scratch store, touching neither the group nor a topic.
 //!
-//! The way of a record: [`Fold`](fold) decodes and applies it on a [`PartitionState`](state), the
-//! [`Outbox`](outbox) encodes the rows and makes the transaction. [`decide`](start::decide) is the table of starts.
+//! The way of a record: `fold` decodes and applies it on the `state` of its partition, the `outbox` encodes the rows and
+//! makes the transaction. [`decide`] is the table of starts.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
