@@ -9,7 +9,7 @@ use crate::{Agent, BusinessNumber, CommandId, Customer, Service, Visibility};
 pub struct Command {
     /// Chosen by the producer.
     pub id: CommandId,
-    /// The hash of what [`Command::known_by`] says.
+    /// The hash of what [`Action::known_by`] says.
     pub known_as: IdHash,
     /// The number that it concerns.
     pub number: BusinessNumber,
