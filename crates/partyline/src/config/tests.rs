@@ -1,3 +1,5 @@
+//! Layers, and mistakes in them.
+
 use std::{ffi::OsString, fs, path::Path};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The demo tells what it says it tells, in 100 columns.
+
 use serde_json::Value;
 
 use super::*;
