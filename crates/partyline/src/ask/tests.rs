@@ -1,3 +1,5 @@
+//! Questions over a socket, and what may go wrong with it.
+
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use partyline_projector::{Answer, Query, ViewRows, ViewSummary};
