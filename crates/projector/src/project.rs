@@ -298,7 +298,7 @@ impl Project {
 
     fn submit(&mut self, now: Instant) -> Result<(), WorkError> {
         self.submitted += 1;
-        self.intake.submit(self.outbox.take(now))?;
+        self.intake.submit(self.outbox.finish(now))?;
         let committed = self.intake.committed()?;
         for held in self.held.values_mut() {
             held.state.seal(self.submitted);

@@ -296,7 +296,7 @@ impl Intake for GroupIntake {
         self.held.get(&partition).map_or(0, |held| held.position)
     }
 
-    fn submit(&mut self, batch: Batch) -> Result<(), LogError> {
+    fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         self.committer.submit(batch).map_err(|e| self.explained(e))
     }
 
