@@ -12,7 +12,12 @@ use partyline_ledger::{Addressed, Number, Outcome};
 use partyline_log::{Backend, Batch, LogError, Offset, Partition, Record};
 use partyline_wire::{Cause, Exception, Outcomes, PositionRow, Verdict, encode_row, row_key};
 
-use crate::{Settings, fold::Indexes, routes::{Route, Routes}, state::StatePosition};
+use crate::{
+    Settings,
+    fold::Indexes,
+    routes::{Route, Routes},
+    state::StatePosition,
+};
 
 /// A transaction takes no more commands once so many of a partition were not accepted: they are listed in one record,
 /// which must stay well below what a broker takes.
