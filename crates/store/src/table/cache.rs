@@ -27,16 +27,22 @@ pub(super) struct Cache<T> {
     dirty_bytes: usize,
     /// Handed out to be changed: its weight is not known until the next call.
     lent: Option<usize>,
+    /// What was found last: the next call is often for the same record.
+    last: usize,
     hand: usize,
 }
 
 impl<T> Cache<T> {
     pub(super) fn new(weigh: fn(&T) -> usize) -> Self {
-        Self { index: HashMap::new(), entries: Vec::new(), weigh, cached_bytes: 0, dirty_bytes: 0, lent: None, hand: 0 }
+        Self { index: HashMap::new(), entries: Vec::new(), weigh, cached_bytes: 0, dirty_bytes: 0, lent: None,
+            last: 0, hand: 0 }
     }
 
-    pub(super) fn find(&self, key: &[u8]) -> Option<usize> {
-        self.index.get(key).copied()
+    pub(super) fn find(&mut self, key: &[u8]) -> Option<usize> {
+        if self.entries.get(self.last).is_none_or(|entry| *entry.key != *key) {
+            self.last = self.index.get(key).copied()?;
+        }
+        Some(self.last)
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {
