@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +13,8 @@ use partyline_log::{
     kafka::{self, Kafka},
 };
 use partyline_projector::{
-    Answer, Counts, Layout, Project, Query, Replay, ReplaySpan, Settings, View, ViewSummary, WorkError,
+    Answer, Counts, Layout, Project, Query, Replay, ReplaySpan, ReplayedView, Settings, View, ViewSummary, WorkError,
+    replay_spans,
 };
 use partyline_wire::{partition_of, row_to_json};
 use serde_json::Value;
@@ -207,15 +207,17 @@ impl Rig {
     /// What the view amounts to that is built from the log.
     pub fn replay(&self, service: &str, until: &[ReplaySpan]) -> ViewSummary {
         let dir = TempDir::new_in(self.dir.path()).unwrap();
-        let dirs: (&Path, &Path) = (&dir.path().join("scratch"), &dir.path().join("view"));
+        let (scratch, kept) = (dir.path().join("scratch"), dir.path().join("view"));
         let service = Service::new(service).unwrap();
-        let mut replay = Replay::open(&self.log, service, until, dirs, Settings::default()).unwrap();
+        let spans = replay_spans(&self.log, until).unwrap();
+        let mut view = ReplayedView::open(&self.log, &service, &kept, Settings::default()).unwrap();
+        let mut replay = Replay::open(&self.log, service, &spans, &scratch, Settings::default()).unwrap();
         let deadline = Instant::now() + PATIENCE;
         while !replay.is_done() {
             assert!(Instant::now() < deadline, "the replay did not end");
-            replay.step(WAIT).unwrap();
+            replay.step(WAIT, &mut |rows| view.take(rows)).unwrap();
         }
-        replay.finish().unwrap()
+        view.finish().unwrap()
     }
 
     /// For every service: the view fed from its topic equals the one built by replay. Returns the digests.

@@ -4,12 +4,16 @@ use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::mpsc::{SyncSender, sync_channel},
+    thread,
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
-use partyline_projector::{Layout, Replay, ViewSummary};
+use partyline_projector::{
+    Layout, Replay, ReplaySpan, ReplayedRows, ReplayedView, Settings, ViewSummary, replay_spans,
+};
 
 use crate::{
     cli::ReplayArgs,
@@ -18,6 +22,8 @@ use crate::{
     run::{Signals, Stop},
 };
 
+/// Rows of so many steps, a megabyte each at most, may wait to be put into the view.
+const WAITING_ROWS: usize = 8;
 /// More is waited for so long before it looks whether it should stop.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -30,37 +36,102 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
     let scratch = tempfile::Builder::new().prefix("partyline-replay").tempdir().context("a scratch directory")?;
     let place = Place::of(args, scratch.path())?;
     let log = config.connect_existing()?;
-    let dirs = (scratch.path().join("state"), place.dir().to_owned());
-    let mut replay = Replay::open(
-        &log.backend,
-        args.service.clone(),
-        &args.to_offset,
-        (dirs.0.as_path(), dirs.1.as_path()),
-        config.work.clone(),
-    )?;
-    if !drive(&mut replay, &signals.stop)? {
-        drop(replay);
+    let spans = replay_spans(&log.backend, &args.to_offset)?;
+    let mut view = ReplayedView::open(&log.backend, &args.service, place.dir(), config.work.clone())?;
+    let groups = Groups::of(&spans);
+    let replays = groups.spans.iter().enumerate().map(|(group, spans)| {
+        let scratch = scratch.path().join("state").join(group.to_string());
+        Replay::open(&log.backend, args.service.clone(), spans, &scratch, groups.share(&config.work))
+    });
+    let replays = replays.collect::<Result<Vec<_>, _>>()?;
+    if !drive(replays, &mut view, &signals.stop, spans.iter().map(|span| span.until).sum())? {
+        drop(view);
         say("partyline: stopped before the end; nothing was kept");
         return Ok(Exit::Differs);
     }
-    let summary = replay.finish()?;
+    let summary = view.finish()?;
     place.keep();
     print(&summary, config.json)?;
     Ok(Exit::Done)
 }
 
-/// Whether it came to its end.
-fn drive(replay: &mut Replay, stop: &Stop) -> anyhow::Result<bool> {
-    let bar = ProgressBar::new(replay.progress().1);
+/// The partitions, parted among threads.
+struct Groups {
+    spans: Vec<Vec<ReplaySpan>>,
+}
+
+impl Groups {
+    /// About as many commands for each thread: the longest partitions are dealt out first.
+    fn of(spans: &[ReplaySpan]) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(spans.len().max(1));
+        let mut groups = vec![(0_u64, Vec::new()); threads];
+        let mut longest_first = spans.to_vec();
+        longest_first.sort_by_key(|span| std::cmp::Reverse(span.until));
+        for span in longest_first {
+            if let Some((sum, group)) = groups.iter_mut().min_by_key(|(sum, _)| *sum) {
+                *sum += span.until;
+                group.push(span);
+            }
+        }
+        Self { spans: groups.into_iter().map(|(_, group)| group).collect() }
+    }
+
+    /// The memory of each.
+    fn share(&self, all: &Settings) -> Settings {
+        let threads = self.spans.len().max(1);
+        Settings {
+            dirty_bytes: all.dirty_bytes / threads,
+            cache_bytes: all.cache_bytes / threads,
+            sled_cache_bytes: all.sled_cache_bytes / threads as u64,
+            ..all.clone()
+        }
+    }
+}
+
+/// Runs the replays, each on a thread of its own, and takes their rows on this one. Says whether they came to their end.
+fn drive(replays: Vec<Replay>, view: &mut ReplayedView, stop: &Stop, commands: u64) -> anyhow::Result<bool> {
+    let bar = ProgressBar::new(commands);
     bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} commands, {per_sec}, {eta} left")?);
+    let (rows, arriving) = sync_channel(WAITING_ROWS);
+    let finished = thread::scope(|scope| {
+        let threads: Vec<_> = replays
+            .into_iter()
+            .map(|replay| {
+                let (rows, bar) = (rows.clone(), &bar);
+                scope.spawn(move || one(replay, stop, bar, &rows))
+            })
+            .collect();
+        drop(rows);
+        let mut taken = Ok(());
+        // After a failure the rest is received all the same, so that nobody waits.
+        for mut some in arriving {
+            if taken.is_ok() {
+                taken = view.take(&mut some);
+            }
+        }
+        let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?);
+        let finished = ended.collect::<anyhow::Result<Vec<bool>>>()?;
+        taken?;
+        anyhow::Ok(finished.into_iter().all(|finished| finished))
+    })?;
+    bar.finish_and_clear();
+    Ok(finished)
+}
+
+/// One replay, to its end or until it is told to stop.
+fn one(mut replay: Replay, stop: &Stop, bar: &ProgressBar, rows: &SyncSender<ReplayedRows>) -> anyhow::Result<bool> {
     while !replay.is_done() {
         if stop.is_set() {
             return Ok(false);
         }
-        replay.step(STEP)?;
-        bar.set_position(replay.progress().0);
+        let before = replay.commands();
+        replay.step(STEP, &mut |some| {
+            // The receiver ends after the senders.
+            let _ = rows.send(std::mem::take(some));
+            Ok(())
+        })?;
+        bar.inc(replay.commands() - before);
     }
-    bar.finish_and_clear();
     Ok(true)
 }
 

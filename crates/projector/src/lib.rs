@@ -28,7 +28,7 @@ pub use layout::{Layout, member_id};
 pub use outbox::Counts;
 pub use project::{Progress, Project};
 pub use query::{Answer, Query, ViewRows, ViewStore, ViewSummary};
-pub use replay::{Replay, ReplaySpan};
+pub use replay::{Replay, ReplaySpan, ReplayedRows, ReplayedView, TakeRows, replay_spans};
 pub use settings::Settings;
 pub use start::{Start, decide};
 pub use view::View;

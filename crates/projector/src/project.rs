@@ -90,10 +90,11 @@ impl Project {
 
     fn try_step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
         let busy = self.held.values().any(|held| !matches!(held.phase, Phase::Running));
-        let wait = match (busy, self.outbox.is_empty()) {
-            (true, _) => Duration::ZERO,
-            (false, false) => wait.min(Duration::from_millis(1)),
-            (false, true) => wait,
+        // What is there goes out as soon as nothing more is waiting and the transaction before is through.
+        let wait = match self.outbox.is_empty() {
+            true if !busy => wait,
+            false if !busy && self.intake.committed()? < self.submitted => wait.min(Duration::from_millis(1)),
+            _ => Duration::ZERO,
         };
         let mut records = std::mem::take(&mut self.records);
         let event = self.intake.next(&mut records, wait)?;

@@ -1,6 +1,9 @@
 //! Replay: one service's view, built from the log by the same function, into scratch stores.
+//!
+//! Partitions depend on nothing outside of them, so a [`Replay`] folds some of them, and several may run side by side;
+//! what they say comes together in one [`ReplayedView`].
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use partyline_ledger::{Addressed, Number, Service};
 use partyline_log::{Backend, Bounds, LogError, Offset, Partition, Reader, Record, Records};
@@ -18,6 +21,8 @@ use crate::{
 
 /// Each step tidies the stores by so many bytes, and twice as many as it read.
 const TIDY_BYTES: usize = 64 << 10;
+/// Rows are handed on once they have so many bytes.
+const ROWS_BYTES: usize = 1 << 20;
 
 /// The part of the log to replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,78 +33,91 @@ pub struct ReplaySpan {
     pub until: Offset,
 }
 
-/// A replay. Moved by [`Replay::step`] until [`Replay::is_done`].
+/// A replay of some partitions. Moved by [`Replay::step`] until [`Replay::is_done`].
 pub struct Replay {
     service: Service,
     partitions: u32,
     spans: BTreeMap<Partition, Offset>,
     states: BTreeMap<Partition, PartitionState>,
     scratch: Database,
-    rows: RowStore,
     reader: Box<dyn Reader>,
     records: Records,
+    rows: ReplayedRows,
     settings: Settings,
     commands: u64,
-    row: (Vec<u8>, Vec<u8>),
 }
 
+/// Rows on their way from a [`Replay`] to its [`ReplayedView`]: a bounded number of them.
+#[derive(Debug, Default)]
+pub struct ReplayedRows {
+    bytes: Vec<u8>,
+    rows: Vec<(Range<usize>, Range<usize>)>,
+    reflects: BTreeMap<Partition, PositionRow>,
+}
+
+/// The view that replayed rows make.
+pub struct ReplayedView {
+    rows: RowStore,
+    settings: Settings,
+}
+
+/// Takes rows, and leaves none.
+pub type TakeRows<'a> = dyn FnMut(&mut ReplayedRows) -> Result<(), WorkError> + 'a;
+
 impl Replay {
-    /// Prepares a replay of a service's view up to the end of the log, or up to these offsets where they are given.
-    /// The view is built in `view_dir`; what the rules remember is in `scratch_dir`, of no use afterwards.
+    /// Prepares a replay of these parts of the log, as [`replay_spans`] gives them. What the rules remember is in
+    /// `scratch_dir`, of no use afterwards.
     ///
     /// # Errors
-    /// If the log does not begin at 0, ends before an offset that is asked for, or a store cannot be made.
+    /// If the log cannot be read, or the store cannot be made.
     pub fn open(
         backend: &Arc<dyn Backend>,
         service: Service,
-        until: &[ReplaySpan],
-        (scratch_dir, view_dir): (&Path, &Path),
+        spans: &[ReplaySpan],
+        scratch_dir: &Path,
         settings: Settings,
     ) -> Result<Self, WorkError> {
         let topic = Arc::clone(&backend.topics().commands);
-        let bounds = backend.bounds(&topic)?;
-        let partitions = u32::try_from(bounds.len()).unwrap_or(u32::MAX);
-        let spans = spans(&bounds, until)?;
+        let partitions = backend.partitions(&topic)?.ok_or_else(|| LogError::NoTopic(topic.to_string()))?;
         let mut states = BTreeMap::new();
         let scratch = open(scratch_dir, "replay", backend, &settings)?;
-        for partition in spans.keys() {
+        for ReplaySpan { partition, .. } in spans {
             states.insert(*partition, PartitionState::open(&scratch, *partition)?);
         }
-        let rows = RowStore::open(view_dir, &identity(&format!("replay:{service}"), backend.id()?, &topic), &settings)?;
-        let from: Vec<_> = spans.keys().map(|partition| (*partition, 0)).collect();
+        let from: Vec<_> = spans.iter().map(|span| (span.partition, 0)).collect();
         let reader = backend.reader(&topic, &from)?;
         Ok(Self {
             service,
             partitions,
-            spans,
+            spans: spans.iter().map(|span| (span.partition, span.until)).collect(),
             states,
             scratch,
-            rows,
             reader,
             records: Records::default(),
+            rows: ReplayedRows::default(),
             settings,
             commands: 0,
-            row: Default::default(),
         })
     }
 
-    /// Folds what is there, or waits up to `wait` for it.
+    /// Folds what is there, or waits up to `wait` for it; hands on the service's rows of it.
     ///
     /// # Errors
-    /// If the log or a store fails.
-    pub fn step(&mut self, wait: Duration) -> Result<(), WorkError> {
+    /// If the log or a store fails, and what `take` returns.
+    pub fn step(&mut self, wait: Duration, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
         let mut records = std::mem::take(&mut self.records);
         self.reader.next(&mut records, wait)?;
         for record in records.iter() {
             if self.spans.get(&record.partition).is_some_and(|until| record.offset < *until) {
-                self.take(record)?;
+                self.fold(record, take)?;
             }
         }
         self.records = records;
+        take(&mut self.rows)?;
         self.bound(TIDY_BYTES + 2 * self.records.bytes())
     }
 
-    /// Keeps the stores within their memory, and small.
+    /// Keeps the scratch store within its memory, and small.
     fn bound(&mut self, tidy_bytes: usize) -> Result<(), WorkError> {
         let mut states: Vec<_> = self.states.values_mut().collect();
         for state in &mut states {
@@ -112,40 +130,36 @@ impl Replay {
         }
         trim(&mut states, self.settings.cache_bytes);
         let share = tidy_bytes / states.len().max(1);
-        states.iter_mut().try_for_each(|state| state.tidy(share))?;
-        if self.rows.rows.pending_bytes() >= self.settings.dirty_bytes {
-            self.rows.checkpoint()?;
-        }
-        self.rows.rows.tidy(tidy_bytes)?;
-        Ok(())
+        states.iter_mut().try_for_each(|state| state.tidy(share))
     }
 
-    fn take(&mut self, record: Record<'_>) -> Result<(), WorkError> {
+    fn fold(&mut self, record: Record<'_>, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
         self.commands += 1;
         let Some(state) = self.states.get_mut(&record.partition) else { return Ok(()) };
-        let (service, rows, row) = (&self.service, &mut self.rows, &mut self.row);
+        let (service, rows) = (&self.service, &mut self.rows);
         if let Folded::Applied { command, rows: told, retelling, .. } = fold(state, record, self.partitions)? {
             let mut telling = Telling::new(record.partition, record.offset, 0);
             let number = state.numbers.read(command.number.as_str().as_bytes())?;
-            put(number, service, &told, &mut telling, rows, row)?;
+            rows.put(number, service, &told, &mut telling);
             let mut retelling = retelling.unwrap_or_default();
             match number.find(service) {
                 Some((ix, _)) => retelling.keep_for(ix),
                 None => retelling.keep_changes(),
             }
             while !retelling.is_empty() {
-                let mut kept = Ok(());
                 retell(state, &command.number, &mut retelling, &mut |number, told| {
-                    kept = put(number, service, told, &mut telling, rows, row);
+                    rows.put(number, service, told, &mut telling);
                 })?;
-                kept?;
+                if rows.bytes.len() >= ROWS_BYTES {
+                    take(rows)?;
+                }
             }
         }
         let next_offset = record.offset + 1;
         state.position.next_offset = next_offset;
         let reflects = PositionRow { partition: record.partition, next_offset, at_ms: record.at_ms };
-        rows.position.reflects.insert(record.partition, reflects);
-        Ok(())
+        rows.reflects.insert(record.partition, reflects);
+        if rows.bytes.len() >= ROWS_BYTES { take(rows) } else { Ok(()) }
     }
 
     /// Whether every partition was replayed to where it was asked for.
@@ -153,9 +167,66 @@ impl Replay {
         self.spans.iter().all(|(partition, until)| self.reader.position(*partition) >= *until)
     }
 
-    /// Commands folded so far, of how many offsets.
-    pub fn progress(&self) -> (u64, u64) {
-        (self.commands, self.spans.values().sum())
+    /// Commands folded so far.
+    pub fn commands(&self) -> u64 {
+        self.commands
+    }
+}
+
+impl ReplayedRows {
+    /// Puts the service's rows among those of a command in.
+    fn put(&mut self, number: &Number, service: &Service, told: &[Addressed], telling: &mut Telling) {
+        let Some((ix, _)) = number.find(service) else { return };
+        let (partition, offset) = (telling.partition, telling.offset);
+        for Addressed { row, .. } in told.iter().filter(|addressed| addressed.to.contains(ix)) {
+            let start = self.bytes.len();
+            row_key(&mut self.bytes, row);
+            let middle = self.bytes.len();
+            encode_row(&mut self.bytes, row, Cause { partition, offset, index: telling.indexes.next(ix) });
+            self.rows.push((start..middle, middle..self.bytes.len()));
+        }
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.rows.clear();
+        self.reflects.clear();
+    }
+}
+
+impl ReplayedView {
+    /// An empty view of a service, in `dir`.
+    ///
+    /// # Errors
+    /// If the store cannot be made.
+    pub fn open(
+        backend: &Arc<dyn Backend>,
+        service: &Service,
+        dir: &Path,
+        settings: Settings,
+    ) -> Result<Self, WorkError> {
+        let topic = &backend.topics().commands;
+        let identity = identity(&format!("replay:{service}"), backend.id()?, topic);
+        Ok(Self { rows: RowStore::open(dir, &identity, &settings)?, settings })
+    }
+
+    /// Takes rows, and leaves none. Those of one partition must come in their order.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn take(&mut self, replayed: &mut ReplayedRows) -> Result<(), WorkError> {
+        for (key, value) in &replayed.rows {
+            let bytes = |range: &Range<usize>| replayed.bytes.get(range.clone()).unwrap_or_default();
+            self.rows.rows.put(bytes(key), bytes(value))?;
+        }
+        self.rows.position.reflects.extend(&replayed.reflects);
+        let tidy_bytes = TIDY_BYTES + 3 * replayed.bytes.len();
+        replayed.clear();
+        if self.rows.rows.pending_bytes() >= self.settings.dirty_bytes {
+            self.rows.checkpoint()?;
+        }
+        self.rows.rows.tidy(tidy_bytes)?;
+        Ok(())
     }
 
     /// Keeps the view, and says what it amounts to.
@@ -173,32 +244,16 @@ impl Replay {
     }
 }
 
-/// Puts the service's rows among those of a command into its view.
-fn put(
-    number: &Number,
-    service: &Service,
-    told: &[Addressed],
-    telling: &mut Telling,
-    rows: &mut RowStore,
-    (key, value): &mut (Vec<u8>, Vec<u8>),
-) -> Result<(), WorkError> {
-    let Some((ix, _)) = number.find(service) else { return Ok(()) };
-    for Addressed { row, .. } in told.iter().filter(|addressed| addressed.to.contains(ix)) {
-        let (partition, offset) = (telling.partition, telling.offset);
-        let cause = Cause { partition, offset, index: telling.indexes.next(ix) };
-        key.clear();
-        value.clear();
-        row_key(key, row);
-        encode_row(value, row, cause);
-        rows.rows.put(key, value)?;
+/// How far each partition is to be replayed: to its end, or up to these offsets where they are given.
+///
+/// # Errors
+/// If the log does not begin at 0, or ends before an offset that is asked for.
+pub fn replay_spans(backend: &Arc<dyn Backend>, until: &[ReplaySpan]) -> Result<Vec<ReplaySpan>, WorkError> {
+    let bounds = backend.bounds(&backend.topics().commands)?;
+    if let Some(span) = until.iter().find(|span| bounds.iter().all(|b| b.partition != span.partition)) {
+        return Err(LogError::OutOfRange(format!("the log has no partition {}", span.partition)).into());
     }
-    Ok(())
-}
-
-/// How far each partition is to be replayed.
-fn spans(bounds: &[Bounds], until: &[ReplaySpan]) -> Result<BTreeMap<Partition, Offset>, WorkError> {
-    let mut spans = BTreeMap::new();
-    for Bounds { partition, begin, end } in bounds.iter().copied() {
+    let span = |Bounds { partition, begin, end }: Bounds| {
         if begin > 0 {
             return Err(StartError::LogTrimmed { partition, begin, needed: 0 }.into());
         }
@@ -207,10 +262,7 @@ fn spans(bounds: &[Bounds], until: &[ReplaySpan]) -> Result<BTreeMap<Partition, 
             let problem = format!("partition {partition} of the log ends at {end}, before {asked}");
             return Err(LogError::OutOfRange(problem).into());
         }
-        spans.insert(partition, asked.unwrap_or(end));
-    }
-    match until.iter().find(|span| !spans.contains_key(&span.partition)) {
-        Some(span) => Err(LogError::OutOfRange(format!("the log has no partition {}", span.partition)).into()),
-        None => Ok(spans),
-    }
+        Ok(ReplaySpan { partition, until: asked.unwrap_or(end) })
+    };
+    bounds.into_iter().map(span).collect()
 }

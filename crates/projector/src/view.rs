@@ -80,6 +80,7 @@ impl View {
             .map(|b| (b.partition, rows.position.topic.get(&b.partition).copied().unwrap_or(b.begin)))
             .collect();
         let reader = backend.reader(&topic, &from)?;
+        rows.position.topic = from.into_iter().collect();
         let records = Records::default();
         Ok(Self { rows, reader, records, settings, checkpointed: now, since_checkpoint: 0, rows_taken: 0 })
     }
@@ -98,8 +99,8 @@ impl View {
                 self.rows.rows.put(key, value)?;
                 self.rows_taken += 1;
             }
-            self.rows.position.topic.insert(record.partition, record.offset + 1);
         }
+        self.rows.position.topic.iter_mut().for_each(|(partition, at)| *at = self.reader.position(*partition));
         let taken = self.records.len() as u64;
         self.since_checkpoint += taken;
         let old = now.saturating_duration_since(self.checkpointed) >= self.settings.checkpoint_age;

@@ -114,9 +114,9 @@ impl Steps for Rows {
 
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let Self { runs, segments, waiting, .. } = self;
-        // Of the same key the last one first.
+        // Of the same key the last one first; only one without any bytes can lie where another does, before it.
         waiting.sort_unstable_by(|a, b| {
-            let place = |row: &Waiting| (row.segment, row.at);
+            let place = |row: &Waiting| (row.segment, row.at, row.value_bytes);
             a.row(segments).0.cmp(b.row(segments).0).then_with(|| place(b).cmp(&place(a)))
         });
         waiting.dedup_by(|later, first| later.row(segments).0 == first.row(segments).0);

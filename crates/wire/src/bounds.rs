@@ -104,7 +104,7 @@ pub fn content(within: &'static str, content: Option<pb::Content>) -> Checked<Co
 
 fn body_in_bounds(body: &Body) -> Checked<()> {
     match body {
-        Body::Text(text) => text_in_bounds(text),
+        Body::Text(body) => text(body),
         Body::Media(media) => {
             match pb::MediaKind::try_from(media.kind) {
                 Ok(pb::MediaKind::Unspecified) => {
@@ -150,7 +150,8 @@ fn body_in_bounds(body: &Body) -> Checked<()> {
     }
 }
 
-fn text_in_bounds(text: &str) -> Checked<()> {
+/// A text message.
+pub fn text(text: &str) -> Checked<()> {
     if text.is_empty() {
         return Err(Invalid::new("text", "must not be empty"));
     }

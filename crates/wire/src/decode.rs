@@ -9,7 +9,7 @@ use partyline_ledger::{
 use prost::Message as _;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{bounds, partition_of, pb};
+use crate::{bounds, partition_of, pb, quick};
 
 /// How large an encoded command may be.
 pub const MAX_COMMAND_BYTES: usize = 64 * 1024;
@@ -69,6 +69,14 @@ pub(crate) fn decode_value(value: &[u8]) -> Result<Command, Invalid> {
         let problem = format!("must be at most {MAX_COMMAND_BYTES} bytes, has {}", value.len());
         return Err(Invalid::new("record", problem));
     }
+    if let Some(command) = quick::command(value) {
+        return Ok(command);
+    }
+    decode_any(value)
+}
+
+/// Decodes a command of whatever form.
+pub(crate) fn decode_any(value: &[u8]) -> Result<Command, Invalid> {
     let message = pb::Command::decode(value).map_err(|error| undecodable(&error))?;
     let id = bounds::named("command_id", CommandId::new(&message.command_id))?;
     let number = bounds::named("business_number", BusinessNumber::new(&message.business_number))?;
@@ -133,7 +141,7 @@ fn decode_action(action: pb::command::Action) -> Result<Action, Invalid> {
 }
 
 /// The hash under which a command is remembered: part of the generation, never to be changed.
-fn hash(known_by: KnownBy<'_>) -> IdHash {
+pub(crate) fn hash(known_by: KnownBy<'_>) -> IdHash {
     let mut hasher = Xxh3::new();
     match known_by {
         KnownBy::Message(id) => hasher.update(id.as_bytes()),

@@ -19,6 +19,7 @@ mod json;
 mod outcomes;
 mod partition;
 mod put;
+mod quick;
 pub mod state;
 #[cfg(test)]
 mod tests;

@@ -79,8 +79,8 @@ const SENDING: &[(&str, &str)] = &[
 /// And transactions besides.
 const COMMITTING: &[(&str, &str)] = &[
     ("transaction.timeout.ms", SESSION_MS),
-    // The commit waits for every row anyway, so lingering would only add to it.
-    ("linger.ms", "2"),
+    // A partition's rows are handed over together, so there is nothing to linger for; the commit waits for them.
+    ("linger.ms", "0"),
     // A transaction right after another is put off by the broker until that one's markers are written: milliseconds,
     // where the default would wait for 100.
     ("retry.backoff.ms", "10"),

@@ -8,7 +8,9 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use partyline_ledger::Service;
 use partyline_log::{Backend, Bounds, Publisher, TopicKind, Topics, embedded::Embedded};
-use partyline_projector::{Answer, Counts, Layout, Project, Query, Replay, Settings, View, ViewSummary};
+use partyline_projector::{
+    Answer, Counts, Layout, Project, Query, Replay, ReplayedView, Settings, View, ViewSummary, replay_spans,
+};
 use partyline_wire::{command_from_json, partition_of};
 use tempfile::TempDir;
 
@@ -99,13 +101,15 @@ impl Stage {
         let scratch = self.dir.path().join("replay").join(service);
         let dirs = (scratch.join("rules"), scratch.join("view"));
         let service = Service::new(service)?;
-        let mut replay = Replay::open(&self.backend, service, &[], (&dirs.0, &dirs.1), Settings::default())?;
+        let spans = replay_spans(&self.backend, &[])?;
+        let mut view = ReplayedView::open(&self.backend, &service, &dirs.1, Settings::default())?;
+        let mut replay = Replay::open(&self.backend, service, &spans, &dirs.0, Settings::default())?;
         let deadline = Instant::now() + PATIENCE;
         while !replay.is_done() {
-            replay.step(WAIT)?;
+            replay.step(WAIT, &mut |rows| view.take(rows))?;
             ensure!(Instant::now() < deadline, "the replay did not reach the end of the log");
         }
-        Ok(replay.finish()?)
+        Ok(view.finish()?)
     }
 
     /// Stops everything, and says what the projector did.

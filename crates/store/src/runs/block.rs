@@ -1,7 +1,9 @@
 //! A block of a run: records in key order, each key and value behind their lengths.
 
-/// A block is cut once it has this many bytes, before compression.
-pub(super) const BLOCK_BYTES: usize = if cfg!(test) { 2_000 } else { 16 * 1024 };
+/// A block that is read for one record of it is cut once it has this many bytes, before compression.
+pub(super) const SMALL_BYTES: usize = if cfg!(test) { 1_000 } else { 4 * 1024 };
+/// And one that is only ever read with its neighbours.
+pub(super) const LARGE_BYTES: usize = if cfg!(test) { 2_000 } else { 16 * 1024 };
 
 /// Appends a record. Lengths are within bounds that were checked where the record came in.
 pub(super) fn push(block: &mut Vec<u8>, key: &[u8], value: &[u8]) {

@@ -66,7 +66,8 @@ impl Draft {
         if let Some(keys) = &mut self.keys {
             keys.push(Hash::of(key));
         }
-        if self.block.len() >= block::BLOCK_BYTES { self.cut(blobs, writer) } else { Ok(()) }
+        let most = if self.keys.is_some() { block::SMALL_BYTES } else { block::LARGE_BYTES };
+        if self.block.len() >= most { self.cut(blobs, writer) } else { Ok(()) }
     }
 
     fn cut(&mut self, blobs: Blobs<'_>, writer: &mut Writer<'_>) -> Result<(), StoreError> {

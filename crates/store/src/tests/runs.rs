@@ -45,6 +45,24 @@ fn runs_stay_few_and_say_the_same() {
 }
 
 #[test]
+fn of_the_same_key_the_last_row_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut kept = store.rows("r").unwrap();
+    for (key, value) in [("", ""), ("", "1"), ("a", ""), ("a", "2"), ("a", "3"), ("b", "4"), ("b", "")] {
+        kept.put(key.as_bytes(), value.as_bytes()).unwrap();
+    }
+    store.checkpoint(b"1", &mut [&mut kept]).unwrap();
+    let mut found = Vec::new();
+    let mut visit = |key: &[u8], value: &[u8]| {
+        found.push(format!("{}={}", key.escape_ascii(), value.escape_ascii()));
+        Ok(ControlFlow::Continue(()))
+    };
+    kept.scan(b"", &mut visit).unwrap();
+    assert_eq!(found, ["=1", "a=3", "b="]);
+}
+
+#[test]
 fn what_no_checkpoint_names_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");

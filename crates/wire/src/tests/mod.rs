@@ -3,6 +3,7 @@
 mod descriptors;
 mod examples;
 mod outcomes;
+mod quick;
 mod refused;
 mod stored;
 mod tolerated;
