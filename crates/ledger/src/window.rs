@@ -22,6 +22,10 @@ impl Window {
     /// Adds an id; the oldest of a full window is forgotten.
     pub fn remember(&mut self, id: IdHash) {
         if self.ids.len() < WINDOW_IDS {
+            // There are very many windows: none may have much room that it does not use.
+            if self.ids.len() == self.ids.capacity() {
+                self.ids.reserve_exact(4.max(self.ids.len() / 4));
+            }
             self.ids.push(id.0);
         } else if let Some(slot) = self.ids.get_mut(self.oldest) {
             *slot = id.0;

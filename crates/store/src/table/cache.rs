@@ -21,7 +21,8 @@ struct Entry<T> {
 /// Records by key, in no order.
 pub(super) struct Cache<T> {
     index: HashMap<Arc<[u8]>, usize>,
-    entries: Vec<Entry<T>>,
+    /// Each in a box: a vector of them would have half as much room again that nobody uses.
+    entries: Vec<Box<Entry<T>>>,
     weigh: fn(&T) -> usize,
     cached_bytes: usize,
     dirty_bytes: usize,
@@ -57,7 +58,7 @@ impl<T> Cache<T> {
         let (at, key) = (self.entries.len(), Arc::<[u8]>::from(key));
         let weight = self.weight(&key, &value);
         self.index.insert(Arc::clone(&key), at);
-        self.entries.push(Entry { key, value, stored, weight, dirty: false, used: true });
+        self.entries.push(Box::new(Entry { key, value, stored, weight, dirty: false, used: true }));
         self.cached_bytes += weight;
         at
     }
@@ -92,7 +93,7 @@ impl<T> Cache<T> {
 
     /// The dirty records that are to be written, in the order of their keys; `keep` says which are worth it.
     pub(super) fn dirty_in_key_order(&self, keep: fn(&T) -> bool) -> Vec<(&[u8], &T)> {
-        let is_due = |entry: &&Entry<T>| entry.dirty && (entry.stored || keep(&entry.value));
+        let is_due = |entry: &&Box<Entry<T>>| entry.dirty && (entry.stored || keep(&entry.value));
         let mut dirty: Vec<_> = self.entries.iter().filter(is_due).collect();
         dirty.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         dirty.into_iter().map(|entry| (&*entry.key, &entry.value)).collect()
