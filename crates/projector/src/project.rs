@@ -304,12 +304,14 @@ impl Project {
 
     /// Takes the checkpoints that are due, of committed positions only.
     fn keep_if_due(&mut self, now: Instant) -> Result<(), WorkError> {
-        let full = self.held.values().map(|held| held.state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes;
+        // One that is in the middle of a command cannot be kept yet, however full it is.
+        let states = || self.held.values().filter(|held| held.is_between_commands()).map(|held| &held.state);
+        let dirty_bytes: usize = states().map(PartitionState::dirty_bytes).sum();
+        let commands: u64 = states().map(|state| state.since_checkpoint).sum();
+        let full = dirty_bytes >= self.settings.dirty_bytes || commands >= self.settings.checkpoint_commands;
         let is_due = |held: &Held, share: u32| {
-            held.state.since_checkpoint > 0
-                && (full
-                    || held.state.since_checkpoint >= self.settings.checkpoint_commands / u64::from(share)
-                    || now.saturating_duration_since(held.checkpointed) >= self.settings.checkpoint_age / share)
+            let age = now.saturating_duration_since(held.checkpointed);
+            held.state.since_checkpoint > 0 && (full || age >= self.settings.checkpoint_age / share)
         };
         if !self.held.values().any(|held| held.is_between_commands() && is_due(held, 1)) {
             return Ok(());

@@ -13,7 +13,7 @@ pub struct Settings {
     pub batch_age: Duration,
     /// A checkpoint is taken after this time.
     pub checkpoint_age: Duration,
-    /// A checkpoint is taken after this many commands of a partition.
+    /// A checkpoint is taken after this many commands of all partitions together.
     pub checkpoint_commands: u64,
     /// A checkpoint is taken once the changes of all partitions take this much memory.
     pub dirty_bytes: usize,

@@ -104,7 +104,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "checkpoint_commands",
-        about: "... or after so many commands of a partition",
+        about: "... or after so many commands",
         read: |c, v| put(&mut c.work.checkpoint_commands, number(v, 1..=100_000_000)),
         default: |c| c.work.checkpoint_commands.to_string(),
     },
@@ -116,7 +116,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "cache_mb",
-        about: "unchanged records kept in memory, MB",
+        about: "records kept in memory, MB",
         read: |c, v| put(&mut c.work.cache_bytes, number(v, 1..=65_536).map(|mb: usize| mb * MB)),
         default: |c| (c.work.cache_bytes / MB).to_string(),
     },
