@@ -42,8 +42,7 @@ struct Scene {
 
 impl Scene {
     fn new(rig: Rig, log: String) -> Self {
-        let commands = rig.log.topics().commands.to_string();
-        let prefix = commands.trim_end_matches(".commands.v1").to_owned();
+        let prefix = rig.prefix();
         Self { rig, args: vec!["--log".to_owned(), log], prefix }
     }
 

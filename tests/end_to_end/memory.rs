@@ -63,7 +63,7 @@ fn peak(mut running: Running) -> u64 {
 fn kafka_memory() {
     let rig = Rig::kafka(8);
     load(&rig);
-    let prefix = rig.log.topics().commands.trim_end_matches(".commands.v1").to_owned();
+    let prefix = rig.prefix();
     let (log, data) = (format!("kafka:{}", bootstrap()), rig.data("data").root().display().to_string());
     let run = |verbs: &[&str]| {
         let args = [&["--log", log.as_str(), "--data", data.as_str()], verbs].concat();
