@@ -1,12 +1,12 @@
 //! The lines of the table of starts that need a Kafka to which something has happened: a log that was trimmed or made
 //! anew, a group whose positions are gone or were set back.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use partyline_log::TopicKind;
 use partyline_projector::{StartError, WorkError};
 use partyline_tests::{
-    process::run,
+    process::Running,
     python::Admin,
     rig::{Rig, bootstrap, exactly_once},
     workload::command,
@@ -15,6 +15,12 @@ use partyline_wire::PositionRow;
 use serde_json::json;
 
 use super::starts::{NUMBER, copy_dir, start, talk};
+
+/// Administration waits until a member that left is missed: let that be soon.
+const SESSION: &str = "session.timeout.ms=3000";
+
+/// A projector that must not start says so within this time.
+const ENDS: Duration = Duration::from_secs(30);
 
 /// A log of one partition, and somebody who may do anything to it.
 struct Scene {
@@ -25,9 +31,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        // Administration waits until a member that left is missed: let that be soon.
-        let properties = [("session.timeout.ms", "3000")];
-        let rig = Rig::kafka_with(&bootstrap(), 1, &properties);
+        let rig = Rig::kafka_with(&bootstrap(), 1, &[SESSION.split_once('=').unwrap()]);
         let topic = rig.log.topics().commands.to_string();
         Self { rig, admin: Admin { bootstrap: bootstrap() }, topic }
     }
@@ -38,11 +42,13 @@ impl Scene {
         assert!(matches!(&error, WorkError::Start(error) if error == expected), "{error}, not {expected}");
         let (log, data) = (format!("kafka:{}", bootstrap()), self.rig.data("one").root().display().to_string());
         fs::write(self.rig.data("one").root().join("member"), "one").unwrap();
-        let args = ["--log", &log, "--data", &data, "project", "--until-end"];
-        let output = run(&args, &[("PARTYLINE_PREFIX", &self.rig.prefix())]);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(3), "{said}");
-        assert!(said.contains(&expected.to_string()), "{said}");
+        let said = self.rig.dir.path().join("said");
+        let prefix = self.rig.prefix();
+        let args = ["--log", &log, "--data", &data, "-X", SESSION, "project"];
+        let mut running = Running::start(&args, &[("PARTYLINE_PREFIX", &prefix)], &said);
+        let status = running.ended_within(ENDS).unwrap_or_else(|| panic!("did not end: {}", running.said()));
+        assert_eq!(status.code(), Some(3), "{}", running.said());
+        assert!(running.said().contains(&expected.to_string()), "{}", running.said());
     }
 
     fn set_position(&self, offset: u64) {

@@ -45,8 +45,16 @@ def forget(admin, group):
 
 def position(admin, group, topic, partition, offset):
     """Sets a group's position."""
-    at = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, int(partition), int(offset))])
-    settled(admin, lambda: admin.alter_consumer_group_offsets([at]))
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        at = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, int(partition), int(offset))])
+        done = settled(admin, lambda: admin.alter_consumer_group_offsets([at]))
+        errors = [one.error for group in done for one in group.topic_partitions if one.error]
+        if not errors:
+            return
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{group}: {errors}")
+        admin.poll(0.1)
 
 
 def dump(bootstrap, topic):
