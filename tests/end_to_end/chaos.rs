@@ -12,7 +12,7 @@ use std::{
 
 use partyline_log::{Backend, Records};
 use partyline_tests::{
-    process::{Broker, Running},
+    process::{Broker, Running, run},
     rig::{PATIENCE, Read, Rig, bootstrap, exactly_once},
     workload,
 };
@@ -25,10 +25,15 @@ const KILLS: usize = 30;
 /// So many commands flow, some of them with history to publish.
 const COMMANDS: usize = 50_000;
 
+/// From real dialogues, as often as it takes.
 fn commands(count: usize, seed: u64) -> Vec<Value> {
-    let dialogues = workload::dialogues(count / 14).unwrap();
-    let mut commands = workload::from_dialogues(&dialogues, seed, 6);
-    assert!(commands.len() >= count, "the data make only {} commands", commands.len());
+    let some = workload::dialogues(count / 14).unwrap();
+    let mut commands = Vec::new();
+    let mut dialogues = Vec::new();
+    while commands.len() < count {
+        dialogues.extend(some.iter().cycle().take(some.len().max(count / 14)).cloned());
+        commands = workload::from_dialogues(&dialogues, seed, 6);
+    }
     commands.truncate(count);
     commands
 }
@@ -57,12 +62,13 @@ impl Scene {
     }
 
     fn project(&self, data: &str, until_end: bool) -> Running {
+        self.start(data, if until_end { &["project", "--until-end"] } else { &["project"] })
+    }
+
+    fn start(&self, data: &str, verbs: &[&str]) -> Running {
         let data = self.rig.data(data).root().display().to_string();
-        let mut args = vec!["project", "--data", &data];
+        let mut args = [verbs, &["--data", &data]].concat();
         args.extend(self.args.iter().map(String::as_str));
-        if until_end {
-            args.push("--until-end");
-        }
         // Small, so that a kill finds a transaction or a checkpoint under way.
         let env = [
             ("PARTYLINE_PREFIX", self.prefix.as_str()),
@@ -141,11 +147,17 @@ fn survives_kills(scene: &Scene, commands: &[Value], seed: u64) {
     let stop = Arc::new(AtomicBool::new(false));
     let watcher = watch(Arc::clone(&scene.rig.log), Arc::clone(&stop));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut positions = Vec::new();
     for some in commands.chunks(commands.len().div_ceil(KILLS)) {
         let running = scene.project("killed", false);
         scene.rig.publish(some);
         running.kill_after(Duration::from_millis(rng.random_range(20..700)));
+        positions.push(taken(&scene.rig));
     }
+    assert_eq!(positions.len(), KILLS);
+    positions.dedup();
+    eprintln!("positions after kills: {positions:?}");
+    assert!(positions.len() > KILLS / 3, "most of the lives did nothing: {positions:?}");
     scene.project("killed", true).succeeds();
     stop.store(true, Ordering::Relaxed);
     let seen = watcher.join().unwrap();
@@ -159,14 +171,27 @@ fn kafka_kills() {
 
 #[test]
 fn embedded_kills() {
-    survives_kills(&Scene::embedded(), &commands(COMMANDS / 2, 32), 32);
+    survives_kills(&Scene::embedded(), &commands(COMMANDS, 32), 32);
+}
+
+/// How many commands the group has taken.
+fn taken(rig: &Rig) -> u64 {
+    rig.log.committed().unwrap_or_default().iter().map(|(_, committed)| committed.next_offset).sum()
+}
+
+/// Waits until something is so.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it was not so after {PATIENCE:?}");
+    }
 }
 
 /// Waits until the group has taken so many commands.
 fn committed(rig: &Rig, commands: u64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let done: u64 = rig.log.committed().unwrap_or_default().iter().map(|(_, c)| c.next_offset).sum();
+        let done = taken(rig);
         if done >= commands {
             return;
         }
@@ -198,7 +223,7 @@ fn kafka_rebalance() {
     scene.is_whole(None);
 }
 
-/// The broker goes away in the middle and comes back.
+/// The broker goes away in the middle and comes back: projector and view wait, and go on.
 #[test]
 fn kafka_broker_restart() {
     let broker = Broker::start();
@@ -208,9 +233,21 @@ fn kafka_broker_restart() {
     let running = scene.project("one", false);
     scene.rig.publish(first);
     committed(&scene.rig, 1_000);
+    let service = scene.rig.services().remove(0);
+    let viewing = scene.start("viewer", &["view", "follow", &service]);
+    until(|| scene.rig.data("viewer").view_store(&service).exists());
     broker.restart();
     scene.rig.publish(rest);
     committed(&scene.rig, 9_000);
     assert!(running.terminate().0.success());
     scene.is_whole(None);
+    // What the view has by itself, without reading anything more.
+    let rows = scene.rig.replay(&service, &[]).rows.to_string();
+    let data = scene.rig.data("viewer").root().display().to_string();
+    until(|| {
+        let output = run(&["view", "digest", &service, "--json", "--data", &data], &[]);
+        String::from_utf8_lossy(&output.stdout).contains(&format!("\"rows\":{rows}"))
+    });
+    assert!(viewing.terminate().0.success());
+    assert_eq!(scene.rig.follow(&service, "viewer").digest, scene.rig.replay(&service, &[]).digest);
 }

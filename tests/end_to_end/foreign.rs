@@ -66,6 +66,27 @@ fn kafka_users() {
     }
 }
 
+/// Every single row, not only the newest of each key, of a dense mix with bad input, duplicates and rejections.
+#[test]
+fn kafka_foreign_rows() {
+    let rig = Rig::kafka(3);
+    let commands = workload::with_bad_input(&workload::random_mix(22, 3_000), 22);
+    rig.publish(&commands);
+    rig.project_to_end("projector", super::ledger::tight());
+    let (broker, prefix) = (bootstrap(), rig.prefix());
+    rig.rows_read_equal_naive(&commands, |service| {
+        let read = script("consume.py", &["--bootstrap", &broker, "--prefix", &prefix, "--until-end", service], b"");
+        let rows = read.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.filter_map(|mut row| {
+            let fields = row.as_object_mut().unwrap();
+            let partition = fields.remove("partition").unwrap().as_u64().unwrap() as u32;
+            let key = fields.remove("key").unwrap().as_str().unwrap().to_owned();
+            (!key.starts_with("position/")).then_some((partition, key, row))
+        })
+        .collect()
+    });
+}
+
 /// The first field of an encoded command.
 fn command_id(value: &[u8]) -> String {
     assert_eq!(value[0], 0x0a);
