@@ -88,6 +88,17 @@ fn files(dir: &Path) -> Vec<u8> {
     bytes
 }
 
+/// Spoils every database in a folder.
+fn damage(dir: &Path) {
+    for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            damage(&path);
+        } else if path.ends_with("db") {
+            fs::write(&path, b"damaged").unwrap();
+        }
+    }
+}
+
 #[test]
 fn embedded_nothing_leaks() {
     let rig = Rig::embedded(PARTITIONS);
@@ -98,7 +109,12 @@ fn embedded_nothing_leaks() {
     for service in rig.services() {
         let view = format!("only-{service}");
         rig.follow(&service, &view);
-        assert!(markers.only_own(&service, "the view", &files(rig.data(&view).root())), "not even its own");
+        let dir = rig.data(&view);
+        markers.only_own(&service, "the view's folder", &files(dir.root()));
+        // What lies compressed in there, too.
+        let rows = run(&["view", "rows", &service, "--data", &dir.root().display().to_string()], &[]);
+        assert!(rows.status.success(), "{}", String::from_utf8_lossy(&rows.stderr));
+        assert!(markers.only_own(&service, "the view", &rows.stdout), "{service} does not even have its own");
         for row in rig.read(&rig.log.topics().view(&service)) {
             markers.only_own(&service, "a row", &[row.key.as_bytes(), &row.value].concat());
         }
@@ -166,7 +182,7 @@ struct Scene {
 impl Scene {
     fn start(&self, data: &str, verbs: &[&str], format: &str) -> Running {
         let dir = self.rig.data(data).root().display().to_string();
-        let args = [&["--log", &self.log, "--data", &dir, "-vv"], verbs].concat();
+        let args = [&["--log", &self.log, "--data", &dir, "-vvv"], verbs].concat();
         let env = [("PARTYLINE_PREFIX", self.prefix.as_str()), ("PARTYLINE_LOG_FORMAT", format)];
         Running::start(&args, &env, &self.rig.dir.path().join(format!("said-{data}")))
     }
@@ -178,7 +194,7 @@ impl Scene {
     /// Everything that a verb prints.
     fn ask(&self, data: &str, verbs: &[&str]) -> Vec<u8> {
         let dir = self.rig.data(data).root().display().to_string();
-        let args = [&["--log", &self.log, "--data", &dir, "-vv"], verbs].concat();
+        let args = [&["--log", &self.log, "--data", &dir, "-vvv"], verbs].concat();
         let output = run(&args, &[("PARTYLINE_PREFIX", &self.prefix)]);
         assert!(output.status.success(), "{verbs:?}: {}", String::from_utf8_lossy(&output.stderr));
         [output.stdout, output.stderr].concat()
@@ -195,10 +211,7 @@ impl Scene {
             assert!(Instant::now() < deadline, "nothing was committed");
         }
         running.kill_after(Duration::from_millis(1));
-        for partition in 0..PARTITIONS {
-            let store = self.rig.data("projector").project(partition).join("sled").join("db");
-            fs::write(&store, b"damaged").unwrap();
-        }
+        damage(&self.rig.data("projector").root().join("project"));
         self.rig.publish(second);
         self.rig.publish_raw(bad);
         self.start("projector", &["project", "--until-end"], "text").succeeds();

@@ -103,7 +103,7 @@ fn stops(scene: &Scene) {
     assert!(scene.committed() < COMMANDS as u64, "it was not in the middle");
     scene.start("one", &["project", "--until-end"]).succeeds();
 
-    let gained = || rig.data("two").project(0).exists();
+    let gained = || rig.data("two").root().join("project").exists();
     let caught_up = || scene.said().matches("caught up").count();
     let before = caught_up();
     scene.stop_in_the_middle("two", &["project"], gained);
