@@ -145,7 +145,7 @@ impl Rig {
 
     /// A projector.
     pub fn project(&self, member: &str, settings: Settings) -> Result<Project, WorkError> {
-        Project::open(Arc::clone(&self.log), member, self.data(member), settings)
+        Project::open(Arc::clone(&self.log), member, &self.data(member), settings)
     }
 
     /// Runs one projector until everything published is done, and closes it.

@@ -50,7 +50,7 @@ fn in_process(log: &Log, data: &Path) -> anyhow::Result<Figures> {
     let kafka = cluster::connect(log)?;
     let ends = kafka.bounds(&kafka.topics().commands)?;
     let backend: Arc<dyn partyline_log::Backend> = kafka;
-    let mut project = Project::open(backend, "bench", Layout::new(data), Settings::default())?;
+    let mut project = Project::open(backend, "bench", &Layout::new(data), Settings::default())?;
     loop {
         let now = Instant::now();
         project.step(now, STEP)?;

@@ -5,6 +5,9 @@ use crate::{
     Entry, Holder, IdHash, Memory, Number, RejectionRow, Retelling, Row, ServiceIx, ServiceSet, Writer, masking, rules,
 };
 
+/// Most commands bring no more rows than this.
+const ROWS: usize = 4;
+
 /// Where and when the log took a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At {
@@ -88,7 +91,7 @@ pub fn apply<M: Memory>(number: &mut Number, memory: &mut M, command: &Command, 
         id: &command.id,
         known_as: command.known_as,
         at,
-        rows: Vec::new(),
+        rows: Vec::with_capacity(ROWS),
         retelling: None,
     };
     let verdict = match &command.action {
@@ -176,7 +179,7 @@ impl<M: Memory> Step<'_, M> {
         self.memory.append_entry(id, lengths.entries, &entry)?;
         lengths.entries += 1;
         let audience = self.number.audience(channel);
-        self.rows.extend(masking::entry_rows(self.number, id, &entry, audience));
+        masking::entry_rows(self.number, id, &entry, audience, &mut self.rows);
         Ok(entry.seq)
     }
 

@@ -41,10 +41,15 @@ fn part(number: &Number, entry: &Entry, audience: ServiceSet) -> Parted {
     parted
 }
 
-/// The rows of one entry for an audience.
-pub(crate) fn entry_rows(number: &Number, channel: &ChannelId, entry: &Entry, audience: ServiceSet) -> Vec<Addressed> {
+/// Adds the rows of one entry for an audience.
+pub(crate) fn entry_rows(
+    number: &Number,
+    channel: &ChannelId,
+    entry: &Entry,
+    audience: ServiceSet,
+    rows: &mut Vec<Addressed>,
+) {
     let parted = part(number, entry, audience);
-    let mut rows = Vec::with_capacity(3);
     let mut add = |to: ServiceSet, shown: Option<Shown>| {
         if !to.is_empty() {
             rows.push(Addressed { to, row: Row::Entry(entry_row(number, channel, entry, shown)) });
@@ -53,7 +58,6 @@ pub(crate) fn entry_rows(number: &Number, channel: &ChannelId, entry: &Entry, au
     add(parted.author, Some(shown(entry, true)));
     add(parted.full, Some(shown(entry, false)));
     add(parted.masked, None);
-    rows
 }
 
 fn entry_row(number: &Number, channel: &ChannelId, entry: &Entry, shown: Option<Shown>) -> EntryRow {

@@ -16,7 +16,7 @@ mod topics;
 
 use std::{sync::Arc, time::Duration};
 
-pub use batch::{Batch, Outgoing, Position};
+pub use batch::{Batch, Headers, Outgoing, Position, Target};
 pub use error::{LogError, TopicProblem};
 pub use records::{Record, Records};
 pub use topics::{GENERATION, TopicKind, Topics};
@@ -113,8 +113,9 @@ pub trait Intake: Send {
     fn position(&self, partition: Partition) -> Offset;
     /// Hands over one transaction: rows and positions, both or neither. It may still be under way when this returns;
     /// transactions are committed in the order given. Waits while as many are under way as the log allows.
+    /// Leaves an empty batch behind, where possible one whose memory can be used again.
     /// After an error nothing of this or a later batch is committed, and this intake is of no use any more.
-    fn submit(&mut self, batch: Batch) -> Result<(), LogError>;
+    fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError>;
     /// How many submitted batches are committed, since this intake was made. Fails if one of them failed.
     fn committed(&mut self) -> Result<u64, LogError>;
     /// Waits until every submitted batch is committed.

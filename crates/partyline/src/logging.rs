@@ -8,7 +8,7 @@ use std::{
 
 use tracing_subscriber::{
     EnvFilter, Layer as _,
-    filter::{FilterExt as _, dynamic_filter_fn},
+    filter::{FilterExt as _, LevelFilter, dynamic_filter_fn},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
 };
@@ -36,7 +36,10 @@ pub fn start(config: &Config, is_worker: bool) {
     // Every crate of ours begins with this name.
     let levels = EnvFilter::new(format!("{others},partyline={ours},librdkafka={librdkafka}"));
     let seldom = Seldom::new(if config.verbosity > 0 { Duration::ZERO } else { LIBRDKAFKA });
-    let filter = levels.and(dynamic_filter_fn(move |event, _| event.target() != "librdkafka" || seldom.again()));
+    // What may be said at all is known beforehand: libraries that trace would ask for every line otherwise.
+    let most = levels.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let seldom = dynamic_filter_fn(move |event, _| event.target() != "librdkafka" || seldom.again());
+    let filter = levels.and(seldom.with_max_level_hint(most));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match config.log_format {
         LogFormat::Json => lines.json().boxed(),

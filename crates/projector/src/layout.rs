@@ -24,9 +24,9 @@ impl Layout {
         &self.root
     }
 
-    /// The projector's store of a partition.
-    pub fn project(&self, partition: u32) -> PathBuf {
-        self.root.join("project").join(partition.to_string())
+    /// The projector's stores, one a partition.
+    pub fn project_store(&self) -> PathBuf {
+        self.root.join("project").join("store")
     }
 
     /// The folder of a service's view: its store, and the socket on which a running worker answers.

@@ -14,7 +14,6 @@ mod fold;
 mod held;
 mod layout;
 mod outbox;
-mod page;
 mod project;
 mod query;
 mod replay;

@@ -12,7 +12,12 @@ use partyline_ledger::{Addressed, Number, Outcome};
 use partyline_log::{Backend, Batch, LogError, Offset, Partition, Record};
 use partyline_wire::{Cause, Exception, Outcomes, PositionRow, Verdict, encode_row, row_key};
 
-use crate::{Settings, fold::Indexes, routes::Routes, state::StatePosition};
+use crate::{
+    Settings,
+    fold::Indexes,
+    routes::{Route, Routes},
+    state::StatePosition,
+};
 
 /// A transaction takes no more commands once so many of a partition were not accepted: they are listed in one record,
 /// which must stay well below what a broker takes.
@@ -128,8 +133,8 @@ impl Outbox {
                         range
                     }
                 };
-                route.touch(telling.partition);
-                self.batch.push(&route.topic, telling.partition, key, value);
+                let target = route.target(&mut self.batch, telling.partition);
+                self.batch.push(target, key, value);
                 self.counts.rows += 1;
             }
         }
@@ -146,7 +151,8 @@ impl Outbox {
             ("source", format!("{}/{}@{}", self.log_topic, record.partition, record.offset)),
             ("at_ms", record.at_ms.to_string()),
         ];
-        self.batch.push_with_headers(&self.dead_letters_topic, record.partition, key, value, headers);
+        let target = self.batch.target(&self.dead_letters_topic, record.partition);
+        self.batch.push_with_headers(target, key, value, headers);
     }
 
     /// A command is done: all below `position` is.
@@ -198,12 +204,14 @@ impl Outbox {
         self.open.is_empty()
     }
 
-    /// Takes the transaction, complete with outcomes, position rows and positions.
-    pub fn take(&mut self, now: Instant) -> Batch {
+    /// The transaction, complete with outcomes, position rows and positions. It is to be taken out: the next one
+    /// begins.
+    pub fn finish(&mut self, now: Instant) -> &mut Batch {
         for (partition, open) in std::mem::take(&mut self.open) {
             if let Some(outcomes) = &open.outcomes {
                 let value = self.batch.write(|buf| outcomes.encode(buf));
-                self.batch.push(&self.outcomes_topic, partition, 0..0, value);
+                let target = self.batch.target(&self.outcomes_topic, partition);
+                self.batch.push(target, 0..0, value);
             }
             let StatePosition { next_offset, at_ms } = open.position;
             let row = PositionRow { partition, next_offset, at_ms };
@@ -211,7 +219,8 @@ impl Outbox {
             let value = self.batch.write(|buf| row.encode(buf));
             for route in self.routes.all() {
                 if route.is_due(partition, now, self.position_age) {
-                    self.batch.push(&route.topic, partition, key.clone(), value.clone());
+                    let target = route.target(&mut self.batch, partition);
+                    self.batch.push(target, key.clone(), value.clone());
                 }
             }
             let metadata = if open.rows_out > 0 { format!("rows={}", open.rows_out) } else { String::new() };
@@ -220,7 +229,8 @@ impl Outbox {
         self.commands = 0;
         self.exceptions = 0;
         self.since = None;
-        std::mem::take(&mut self.batch)
+        self.routes.all().iter_mut().for_each(Route::leave);
+        &mut self.batch
     }
 
     /// What producers are told of an outcome, counted.

@@ -7,30 +7,31 @@ use std::{
 };
 
 use partyline_ledger::Outcome;
-use partyline_log::{Backend, Event, GENERATION, Gained, Intake, LogError, Offset, Partition, Record, Records};
-use partyline_store::{Identity, Options, StoreError};
-use partyline_wire::{Verdict, state::FORMAT};
+use partyline_log::{Backend, Event, Gained, Intake, LogError, Offset, Partition, Record, Records};
+use partyline_store::{Database, StoreError};
+use partyline_wire::Verdict;
 
 use crate::{
     Counts, Layout, Settings, WorkError, decide,
     fold::{Folded, fold, retell},
     held::{Held, Pending, Phase},
     outbox::{Outbox, Telling, rows_out},
-    state::PartitionState,
+    state::{PartitionState, checkpoint, open, trim},
 };
 
 /// A history up to this many chunks is told at once, without its partition stepping aside.
 const CHUNKS_AT_ONCE: usize = 4;
+/// Each step tidies the stores by so many bytes, and twice as many as it read: more than that never comes to be done.
+const TIDY_BYTES: usize = 64 << 10;
 
 /// One projector. Moved by [`Project::step`]; if that fails it is of no use any more: make a new one.
 pub struct Project {
     backend: Arc<dyn Backend>,
     intake: Box<dyn Intake>,
-    layout: Layout,
     settings: Settings,
-    log_id: String,
     partitions: u32,
     held: BTreeMap<Partition, Held>,
+    database: Database,
     outbox: Outbox,
     records: Records,
     submitted: u64,
@@ -53,7 +54,7 @@ impl Project {
     pub fn open(
         backend: Arc<dyn Backend>,
         member: &str,
-        layout: Layout,
+        layout: &Layout,
         settings: Settings,
     ) -> Result<Self, WorkError> {
         let topics = backend.topics();
@@ -65,9 +66,8 @@ impl Project {
         Ok(Self {
             outbox: Outbox::open(&backend, partitions, &settings)?,
             intake: backend.intake(member)?,
-            log_id: backend.id()?,
+            database: open(&layout.project_store(), "project", &backend, &settings)?,
             backend,
-            layout,
             settings,
             partitions,
             held: BTreeMap::new(),
@@ -83,7 +83,7 @@ impl Project {
     pub fn step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
         self.try_step(now, wait).inspect_err(|error| {
             if let WorkError::Damaged(_) | WorkError::Store(StoreError::Damaged { .. }) = error {
-                self.held.values().for_each(|held| held.state.distrust(&error.to_string()));
+                self.database.distrust(error.to_string());
             }
         })
     }
@@ -98,12 +98,14 @@ impl Project {
         let mut records = std::mem::take(&mut self.records);
         let event = self.intake.next(&mut records, wait)?;
         let worked = self.handle(&event, &records, now);
+        let tidy_bytes = TIDY_BYTES + 2 * records.bytes();
         self.records = records;
         worked?;
         let moved = self.move_others_on(now)?;
         let idle = event == Event::Idle && !moved;
         self.submit_if_due(idle, now)?;
         self.keep_if_due(now)?;
+        self.tidy(tidy_bytes)?;
         Ok(if idle && self.outbox.is_empty() { Progress::Idle } else { Progress::Worked })
     }
 
@@ -122,20 +124,7 @@ impl Project {
     /// Opens the state of a partition, and decides where to begin.
     fn gain(&mut self, gained: &Gained, now: Instant) -> Result<(), WorkError> {
         let partition = gained.bounds.partition;
-        let identity = Identity {
-            role: "project".to_owned(),
-            log_id: self.log_id.clone(),
-            topic: self.backend.topics().commands.to_string(),
-            partition: Some(partition),
-            generation: GENERATION.to_owned(),
-            format: FORMAT,
-        };
-        let share = self.partitions.max(1) as usize;
-        let options = Options {
-            sled_cache_bytes: (self.settings.sled_cache_bytes / share as u64).max(1 << 20),
-            table_cache_bytes: self.settings.cache_bytes / share,
-        };
-        let state = PartitionState::open(&self.layout.project(partition), &identity, options)?;
+        let state = PartitionState::open(&self.database, partition)?;
         let committed = gained.committed.as_ref();
         let stored = state.stored();
         let start = decide(stored, committed.map(|c| c.next_offset), gained.bounds, gained.views_empty)?;
@@ -156,12 +145,9 @@ impl Project {
     /// Finishes, commits and keeps what is done, and lets the partitions go.
     fn give_up(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
         self.settle(now)?;
+        self.keep(partitions, now)?;
         for partition in partitions {
-            if let Some(mut held) = self.held.remove(partition) {
-                if held.is_between_commands() {
-                    held.state.checkpoint()?;
-                }
-                held.state.close()?;
+            if self.held.remove(partition).is_some() {
                 tracing::info!(partition, "gave up a partition");
             }
         }
@@ -298,12 +284,11 @@ impl Project {
 
     fn submit(&mut self, now: Instant) -> Result<(), WorkError> {
         self.submitted += 1;
-        self.intake.submit(self.outbox.take(now))?;
+        self.intake.submit(self.outbox.finish(now))?;
         let committed = self.intake.committed()?;
         for held in self.held.values_mut() {
             held.state.seal(self.submitted);
             held.state.write_back(committed)?;
-            held.state.trim();
         }
         Ok(())
     }
@@ -331,13 +316,32 @@ impl Project {
         // Waiting for the commit is the price of all of them, so those that are half due come along.
         let due: Vec<_> = self.held.iter().filter(|(_, held)| is_due(held, 2)).map(|(p, _)| *p).collect();
         self.settle(now)?;
-        for partition in due {
-            if let Some(held) = self.held.get_mut(&partition).filter(|held| held.is_between_commands()) {
-                held.state.checkpoint()?;
+        self.keep(&due, now)
+    }
+
+    /// Takes the checkpoints of these partitions; everything is committed. One in the middle of a command has none.
+    fn keep(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
+        let kept = |(partition, held): &(&Partition, &mut Held)| {
+            partitions.contains(partition) && held.is_between_commands() && held.state.since_checkpoint > 0
+        };
+        let mut states: Vec<_> = self
+            .held
+            .iter_mut()
+            .filter(kept)
+            .map(|(_, held)| {
                 held.checkpointed = now;
-            }
-        }
-        Ok(())
+                &mut held.state
+            })
+            .collect();
+        if states.is_empty() { Ok(()) } else { checkpoint(&self.database, &mut states) }
+    }
+
+    /// Bounds the stores' memory, and does some of the work that keeps them small.
+    fn tidy(&mut self, max_bytes: usize) -> Result<(), WorkError> {
+        let mut states: Vec<_> = self.held.values_mut().map(|held| &mut held.state).collect();
+        trim(&mut states, self.settings.cache_bytes);
+        let share = max_bytes / states.len().max(1);
+        states.iter_mut().try_for_each(|state| state.tidy(share))
     }
 
     /// Finishes what is done, commits, keeps, and leaves the group.
@@ -348,6 +352,7 @@ impl Project {
         let partitions: Vec<_> = self.held.keys().copied().collect();
         self.give_up(&partitions, now)?;
         self.intake.close()?;
+        self.database.close()?;
         Ok(self.outbox.counts)
     }
 
@@ -366,7 +371,7 @@ impl Project {
 
     /// Bytes of its stores on disk.
     pub fn store_bytes(&self) -> u64 {
-        self.held.values().map(|held| held.state.size_bytes()).sum()
+        self.database.size_bytes()
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use partyline_store::{Digest, Options, Store, StoreError, Table};
+use partyline_store::{Database, Digest, Options, Rows, Store, StoreError};
 use partyline_wire::PositionRow;
 
 use crate::{
     WorkError,
-    page::{PAGES, Page, split},
-    view::ViewPosition,
+    view::{NAME, ViewPosition},
 };
 
 /// A question.
@@ -58,8 +57,10 @@ pub struct ViewSummary {
 
 /// The rows of a view, as of the last checkpoint.
 pub struct ViewStore {
+    rows: Rows,
     store: Store,
-    pages: Table<Page>,
+    /// Keeps the folder's lock.
+    _database: Database,
 }
 
 impl ViewStore {
@@ -68,9 +69,9 @@ impl ViewStore {
     /// # Errors
     /// If there is none, or it cannot be used.
     pub fn open_existing(dir: &std::path::Path) -> Result<Self, WorkError> {
-        let store = Store::open_existing(dir, Options { sled_cache_bytes: 16 << 20, table_cache_bytes: 1 << 20 })?;
-        let pages = store.table("pages", PAGES)?;
-        Ok(Self { store, pages })
+        let database = Database::open_existing(dir, Options { sled_cache_bytes: 16 << 20 })?;
+        let store = database.store(NAME)?;
+        Ok(Self { rows: store.rows(NAME)?, store, _database: database })
     }
 
     /// Answers a question.
@@ -79,20 +80,18 @@ impl ViewStore {
     /// If the store cannot be read.
     pub fn answer(&self, query: &Query) -> Result<Answer, WorkError> {
         let position = self.store.position().and_then(ViewPosition::decode).unwrap_or_default();
-        answer(&self.pages, &position, query)
+        answer(&self.rows, &position, query)
     }
 }
 
-pub(crate) fn answer(pages: &Table<Page>, position: &ViewPosition, query: &Query) -> Result<Answer, WorkError> {
+pub(crate) fn answer(rows: &Rows, position: &ViewPosition, query: &Query) -> Result<Answer, WorkError> {
     match query {
-        Query::Rows { prefix, after, max_bytes } => {
-            Ok(Answer::Rows(rows(pages, prefix, after.as_deref(), *max_bytes)?))
-        }
+        Query::Rows { prefix, after, max_bytes } => Ok(Answer::Rows(page(rows, prefix, after.as_deref(), *max_bytes)?)),
         Query::Summary => {
             let mut digest = Digest::new();
-            each_row(pages, &[], &mut |key, value| {
+            rows.scan(&[], &mut |key, value| {
                 digest.row(key, value);
-                ControlFlow::Continue(())
+                Ok(ControlFlow::Continue(()))
             })?;
             let result = digest.finish();
             let positions = position.reflects.values().copied().collect();
@@ -101,45 +100,24 @@ pub(crate) fn answer(pages: &Table<Page>, position: &ViewPosition, query: &Query
     }
 }
 
-fn rows(pages: &Table<Page>, prefix: &[u8], after: Option<&[u8]>, max_bytes: usize) -> Result<ViewRows, StoreError> {
+fn page(rows: &Rows, prefix: &[u8], after: Option<&[u8]>, max_bytes: usize) -> Result<ViewRows, StoreError> {
     let mut found = ViewRows::default();
     let mut bytes = 0;
-    let from = after.unwrap_or(prefix);
-    each_row(pages, from, &mut |key, value| {
-        if key < prefix || after.is_some_and(|after| key <= after) {
-            return ControlFlow::Continue(());
+    let from = after.map_or(prefix, |after| after.max(prefix));
+    rows.scan(from, &mut |key, value| {
+        if after.is_some_and(|after| key <= after) {
+            return Ok(ControlFlow::Continue(()));
         }
         if !key.starts_with(prefix) {
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         if bytes >= max_bytes {
             found.more = true;
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         bytes += key.len() + value.len();
         found.rows.push((key.to_vec(), value.to_vec()));
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     })?;
     Ok(found)
-}
-
-/// Takes a key and a value, and says whether to go on.
-type RowVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
-
-/// Visits rows in key order, from the page on that would hold the key `from`.
-fn each_row(pages: &Table<Page>, from: &[u8], visit: &mut RowVisitor<'_>) -> Result<(), StoreError> {
-    // A prefix may end anywhere in a key, so the page may begin before it.
-    let page = if from.is_empty() { from } else { split(from).0 };
-    let mut key = Vec::new();
-    pages.scan(page, &mut |page, held| {
-        for (rest, value) in held.rows() {
-            key.clear();
-            key.extend_from_slice(page);
-            key.extend_from_slice(rest);
-            if visit(&key, value).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    })
 }

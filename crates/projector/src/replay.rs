@@ -1,25 +1,23 @@
 //! Replay: one service's view, built from the log by the same function, into scratch stores.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use partyline_ledger::{Addressed, Number, Service};
-use partyline_log::{Backend, Bounds, GENERATION, LogError, Offset, Partition, Reader, Record, Records};
-use partyline_store::{Identity, Options};
-use partyline_wire::{Cause, PositionRow, encode_row, row_key, state::FORMAT};
+use partyline_log::{Backend, Bounds, LogError, Offset, Partition, Reader, Record, Records};
+use partyline_store::Database;
+use partyline_wire::{Cause, PositionRow, encode_row, row_key};
 
 use crate::{
     Answer, Query, Settings, StartError, ViewSummary, WorkError,
     fold::{Folded, fold, retell},
     outbox::Telling,
     query,
-    state::PartitionState,
+    state::{PartitionState, checkpoint, open, trim},
     view::{RowStore, identity},
 };
+
+/// Each step tidies the stores by so many bytes, and twice as many as it read.
+const TIDY_BYTES: usize = 64 << 10;
 
 /// The part of the log to replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +34,7 @@ pub struct Replay {
     partitions: u32,
     spans: BTreeMap<Partition, Offset>,
     states: BTreeMap<Partition, PartitionState>,
+    scratch: Database,
     rows: RowStore,
     reader: Box<dyn Reader>,
     records: Records,
@@ -61,25 +60,12 @@ impl Replay {
         let bounds = backend.bounds(&topic)?;
         let partitions = u32::try_from(bounds.len()).unwrap_or(u32::MAX);
         let spans = spans(&bounds, until)?;
-        let log_id = backend.id()?;
         let mut states = BTreeMap::new();
+        let scratch = open(scratch_dir, "replay", backend, &settings)?;
         for partition in spans.keys() {
-            let dir: PathBuf = scratch_dir.join(partition.to_string());
-            let identity = Identity {
-                role: "replay".to_owned(),
-                log_id: log_id.clone(),
-                topic: topic.to_string(),
-                partition: Some(*partition),
-                generation: GENERATION.to_owned(),
-                format: FORMAT,
-            };
-            let options = Options {
-                sled_cache_bytes: (settings.sled_cache_bytes / u64::from(partitions.max(1))).max(1 << 20),
-                table_cache_bytes: settings.cache_bytes / partitions.max(1) as usize,
-            };
-            states.insert(*partition, PartitionState::open(&dir, &identity, options)?);
+            states.insert(*partition, PartitionState::open(&scratch, *partition)?);
         }
-        let rows = RowStore::open(view_dir, &identity(&format!("replay:{service}"), log_id, &topic), &settings)?;
+        let rows = RowStore::open(view_dir, &identity(&format!("replay:{service}"), backend.id()?, &topic), &settings)?;
         let from: Vec<_> = spans.keys().map(|partition| (*partition, 0)).collect();
         let reader = backend.reader(&topic, &from)?;
         Ok(Self {
@@ -87,6 +73,7 @@ impl Replay {
             partitions,
             spans,
             states,
+            scratch,
             rows,
             reader,
             records: Records::default(),
@@ -109,15 +96,27 @@ impl Replay {
             }
         }
         self.records = records;
-        let dirty: usize = self.states.values().map(PartitionState::dirty_bytes).sum();
-        if dirty >= self.settings.dirty_bytes {
-            self.states.values_mut().try_for_each(PartitionState::checkpoint)?;
+        self.bound(TIDY_BYTES + 2 * self.records.bytes())
+    }
+
+    /// Keeps the stores within their memory, and small.
+    fn bound(&mut self, tidy_bytes: usize) -> Result<(), WorkError> {
+        let mut states: Vec<_> = self.states.values_mut().collect();
+        for state in &mut states {
+            // Nothing is committed here that could fail: whatever was folded may be written.
+            state.seal(0);
+            state.write_back(0)?;
         }
-        self.states.values_mut().for_each(PartitionState::trim);
-        if self.rows.pages.dirty_bytes() >= self.settings.dirty_bytes {
+        if states.iter().map(|state| state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes {
+            checkpoint(&self.scratch, &mut states)?;
+        }
+        trim(&mut states, self.settings.cache_bytes);
+        let share = tidy_bytes / states.len().max(1);
+        states.iter_mut().try_for_each(|state| state.tidy(share))?;
+        if self.rows.rows.pending_bytes() >= self.settings.dirty_bytes {
             self.rows.checkpoint()?;
         }
-        self.rows.pages.trim();
+        self.rows.rows.tidy(tidy_bytes)?;
         Ok(())
     }
 
@@ -165,7 +164,7 @@ impl Replay {
     /// Those of the store.
     pub fn finish(mut self) -> Result<ViewSummary, WorkError> {
         self.rows.checkpoint()?;
-        let answer = query::answer(&self.rows.pages, &self.rows.position, &Query::Summary)?;
+        let answer = query::answer(&self.rows.rows, &self.rows.position, &Query::Summary)?;
         self.rows.close()?;
         match answer {
             Answer::Summary(summary) => Ok(summary),
@@ -191,7 +190,7 @@ fn put(
         value.clear();
         row_key(key, row);
         encode_row(value, row, cause);
-        rows.put(key, value)?;
+        rows.rows.put(key, value)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use partyline_ledger::Service;
-use partyline_log::{Backend, LogError, Partition, TopicKind};
+use partyline_log::{Backend, Batch, LogError, Partition, Target, TopicKind};
 
 use crate::Settings;
 
@@ -33,11 +33,11 @@ enum Found {
 
 /// One view topic.
 pub(crate) struct Route {
-    pub topic: Arc<str>,
-    /// By partition: whether the current transaction has a row in it.
-    pub touched: Vec<bool>,
+    topic: Arc<str>,
+    /// By partition: where its rows go in the current transaction, if it has any.
+    targets: Vec<Option<Target>>,
     /// By partition: when a position row was last written.
-    pub told: Vec<Option<Instant>>,
+    told: Vec<Option<Instant>>,
 }
 
 impl Routes {
@@ -96,7 +96,7 @@ impl Routes {
             )));
         }
         let partitions = self.partitions as usize;
-        self.routes.push(Route { topic, touched: vec![false; partitions], told: vec![None; partitions] });
+        self.routes.push(Route { topic, targets: vec![None; partitions], told: vec![None; partitions] });
         self.by_service.insert(service, Found::Topic(self.routes.len() - 1));
         Ok(self.routes.len() - 1)
     }
@@ -115,17 +115,25 @@ impl Routes {
 }
 
 impl Route {
-    /// Notes that the current transaction has a row in a partition.
-    pub fn touch(&mut self, partition: Partition) {
-        if let Some(touched) = self.touched.get_mut(partition as usize) {
-            *touched = true;
+    /// Where rows of a partition go in the current transaction.
+    pub fn target(&mut self, batch: &mut Batch, partition: Partition) -> Target {
+        let known = self.targets.get_mut(partition as usize);
+        match known {
+            Some(Some(target)) => *target,
+            Some(unknown) => *unknown.insert(batch.target(&self.topic, partition)),
+            None => batch.target(&self.topic, partition),
         }
+    }
+
+    /// The current transaction is over.
+    pub fn leave(&mut self) {
+        self.targets.fill(None);
     }
 
     /// Whether the current transaction must say how fresh the partition is: it touches it, or nobody said so lately.
     pub fn is_due(&mut self, partition: Partition, now: Instant, age: Duration) -> bool {
         let at = partition as usize;
-        let touched = self.touched.get_mut(at).is_some_and(std::mem::take);
+        let touched = self.targets.get(at).is_some_and(Option::is_some);
         let Some(told) = self.told.get_mut(at) else { return false };
         let due = touched || told.is_none_or(|told| now.saturating_duration_since(told) >= age);
         if due {

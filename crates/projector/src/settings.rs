@@ -17,7 +17,7 @@ pub struct Settings {
     pub checkpoint_commands: u64,
     /// A checkpoint is taken once the changes of all partitions take this much memory.
     pub dirty_bytes: usize,
-    /// Unchanged records that all partitions together keep in memory.
+    /// Records that all partitions together keep in memory, beside those that changed.
     pub cache_bytes: usize,
     /// sled's own cache, of all partitions together.
     pub sled_cache_bytes: u64,
@@ -37,8 +37,8 @@ impl Default for Settings {
             batch_age: Duration::from_millis(200),
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,
-            dirty_bytes: 32 << 20,
-            cache_bytes: 64 << 20,
+            dirty_bytes: 64 << 20,
+            cache_bytes: 96 << 20,
             sled_cache_bytes: 16 << 20,
             position_age: Duration::from_secs(5),
             create_topics: true,

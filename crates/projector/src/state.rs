@@ -1,12 +1,13 @@
 //! The state of one log partition: what the ledger remembers, in a store.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use partyline_ledger::{ChannelId, Conversation, Customer, Entry, Memory, Number};
-use partyline_store::{Codec, Identity, Journal, Options, Store, StoreError, Table};
+use partyline_log::{Backend, GENERATION, Partition};
+use partyline_store::{Codec, Database, Due, Identity, Journal, Options, Store, StoreError, Table};
 use partyline_wire::state as codec;
 
-use crate::WorkError;
+use crate::{Settings, WorkError};
 
 /// A chunk of history takes at most this many records ...
 const CHUNK_RECORDS: usize = 1_000;
@@ -15,9 +16,9 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// What is known after the commands below `next_offset`.
 pub(crate) struct PartitionState {
-    store: Store,
     pub numbers: Table<Number>,
     pub memory: Recall,
+    store: Store,
     pub position: StatePosition,
     /// Commands folded since the last checkpoint.
     pub since_checkpoint: u64,
@@ -41,13 +42,9 @@ pub(crate) struct Recall {
 }
 
 impl PartitionState {
-    /// Opens the store in `dir`; one that is in doubt is moved aside, and the state begins at 0.
-    pub fn open(dir: &Path, identity: &Identity, options: Options) -> Result<Self, WorkError> {
-        let opened = Store::open(dir, identity, options)?;
-        if let Some(aside) = opened.moved_aside {
-            tracing::warn!(path = %aside.path.display(), reason = %aside.reason, "a store in doubt was moved aside");
-        }
-        let store = opened.store;
+    /// Opens the state of a partition among others; where there is none it begins at 0.
+    pub fn open(database: &Database, partition: Partition) -> Result<Self, WorkError> {
+        let store = database.store(&partition.to_string())?;
         let numbers = store.table("numbers", NUMBERS)?;
         let memory = Recall {
             conversations: store.table("conversations", CONVERSATIONS)?,
@@ -57,7 +54,7 @@ impl PartitionState {
             bytes: Vec::new(),
         };
         let position = store.position().and_then(StatePosition::decode).unwrap_or_default();
-        Ok(Self { store, numbers, memory, position, since_checkpoint: 0 })
+        Ok(Self { numbers, memory, store, position, since_checkpoint: 0 })
     }
 
     /// The position of the last checkpoint; `None` if there is none, or it knows of no command.
@@ -66,32 +63,11 @@ impl PartitionState {
         (position.next_offset > 0).then_some(position.next_offset)
     }
 
-    /// Keeps all changes and the position. Only what is committed may be kept.
-    pub fn checkpoint(&mut self) -> Result<(), WorkError> {
+    /// All changes and the position, for a checkpoint. Only what is committed may be kept.
+    fn due(&mut self) -> Due<'_> {
         let position = self.position.encode();
-        let parts: &mut [&mut dyn partyline_store::Part] =
-            &mut [&mut self.numbers, &mut self.memory.conversations, &mut self.memory.lists];
-        self.store.checkpoint(&position, parts)?;
-        self.since_checkpoint = 0;
-        self.trim();
-        Ok(())
-    }
-
-    /// Closes the store cleanly; changes since the last checkpoint are dropped.
-    pub fn close(self) -> Result<(), WorkError> {
-        let Self { store, numbers, memory, .. } = self;
-        drop((numbers, memory));
-        Ok(store.close()?)
-    }
-
-    /// Has the store moved aside when it is opened next.
-    pub fn distrust(&self, reason: &str) {
-        self.store.distrust(reason);
-    }
-
-    /// Bytes on disk.
-    pub fn size_bytes(&self) -> u64 {
-        self.store.size_bytes()
+        let Self { store, numbers, memory: Recall { conversations, lists, .. }, .. } = self;
+        Due { store, position, parts: vec![numbers, conversations, lists] }
     }
 
     /// Memory that changes take.
@@ -99,10 +75,15 @@ impl PartitionState {
         self.numbers.dirty_bytes() + self.memory.conversations.dirty_bytes() + self.memory.lists.pending_bytes()
     }
 
-    /// Lets go of unchanged records beyond the bound.
-    pub fn trim(&mut self) {
-        self.numbers.trim();
-        self.memory.conversations.trim();
+    fn cached_bytes(&self) -> usize {
+        self.numbers.cached_bytes() + self.memory.conversations.cached_bytes()
+    }
+
+    /// Does some of the work that keeps the store small, no more than about `max_bytes` of it.
+    pub fn tidy(&mut self, max_bytes: usize) -> Result<(), WorkError> {
+        self.memory.conversations.tidy(max_bytes)?;
+        self.numbers.tidy(max_bytes)?;
+        Ok(())
     }
 
     /// Everything so far belongs to transactions up to `ticket`.
@@ -113,6 +94,49 @@ impl PartitionState {
     /// Writes full pages of committed transactions ahead of the checkpoint.
     pub fn write_back(&mut self, committed_ticket: u64) -> Result<(), WorkError> {
         Ok(self.memory.lists.write_back(committed_ticket)?)
+    }
+}
+
+/// Opens the database in which each partition of the log has a state; one that is in doubt is moved aside, and the
+/// states begin at 0.
+pub(crate) fn open(
+    dir: &Path,
+    role: &str,
+    backend: &Arc<dyn Backend>,
+    settings: &Settings,
+) -> Result<Database, WorkError> {
+    let identity = Identity {
+        role: role.to_owned(),
+        log_id: backend.id()?,
+        topic: backend.topics().commands.to_string(),
+        generation: GENERATION.to_owned(),
+        format: codec::FORMAT,
+    };
+    let opened = Database::open(dir, &identity, Options { sled_cache_bytes: settings.sled_cache_bytes })?;
+    if let Some(aside) = opened.moved_aside {
+        tracing::warn!(path = %aside.path.display(), reason = %aside.reason, "a store in doubt was moved aside");
+    }
+    Ok(opened.database)
+}
+
+/// Takes the checkpoints of some partitions, all or none.
+pub(crate) fn checkpoint(database: &Database, states: &mut [&mut PartitionState]) -> Result<(), WorkError> {
+    let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
+    database.checkpoint(&mut due)?;
+    states.iter_mut().for_each(|state| state.since_checkpoint = 0);
+    Ok(())
+}
+
+/// Lets go of unchanged records of all partitions beyond the bound; of each as large a part as of the others.
+pub(crate) fn trim(states: &mut [&mut PartitionState], max_bytes: usize) {
+    let cached: usize = states.iter().map(|state| state.cached_bytes()).sum();
+    if cached <= max_bytes {
+        return;
+    }
+    let part = |bytes: usize| (bytes as f64 * (max_bytes as f64 / cached as f64)) as usize;
+    for state in states {
+        state.numbers.trim(part(state.numbers.cached_bytes()));
+        state.memory.conversations.trim(part(state.memory.conversations.cached_bytes()));
     }
 }
 

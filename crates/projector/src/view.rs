@@ -8,17 +8,17 @@ use std::{
 };
 
 use partyline_log::{Backend, GENERATION, LogError, Offset, Partition, Reader, Records};
-use partyline_store::{Identity, Options, Store, Table};
+use partyline_store::{Database, Identity, Options, Rows, Store};
 use partyline_wire::PositionRow;
 
-use crate::{
-    Answer, Progress, Query, Settings, WorkError,
-    page::{PAGES, Page, split},
-    query,
-};
+use crate::{Answer, Progress, Query, Settings, WorkError, query};
 
-/// The version of a view's pages.
-const PAGE_FORMAT: u32 = 1;
+/// The version of a view's store.
+const FORMAT: u32 = 2;
+/// The name of the only store in a view's database, and of its rows.
+pub(crate) const NAME: &str = "view";
+/// Each step tidies the store by so many bytes, and three times as many as it read: more never comes to be done.
+const TIDY_BYTES: usize = 64 << 10;
 
 /// The follower of one service's topic. Moved by [`View::step`]; if that fails it is of no use any more.
 pub struct View {
@@ -33,8 +33,9 @@ pub struct View {
 
 /// A view's rows, and how far they have come.
 pub(crate) struct RowStore {
+    pub rows: Rows,
     store: Store,
-    pub pages: Table<Page>,
+    database: Database,
     pub position: ViewPosition,
 }
 
@@ -70,7 +71,7 @@ impl View {
             bounds.iter().find(|b| b.partition == *partition).is_none_or(|b| *offset > b.end || *offset < b.begin)
         };
         if rows.position.topic.iter().any(is_another) {
-            rows.store.distrust("the topic was made anew, or lost rows that were not read yet");
+            rows.database.distrust("the topic was made anew, or lost rows that were not read yet");
             drop(rows);
             rows = RowStore::open(dir, &identity, &settings)?;
         }
@@ -94,18 +95,18 @@ impl View {
             if key.starts_with(PositionRow::KEY_PREFIX) {
                 self.rows.position.reflects.extend(PositionRow::decode(value).map(|row| (row.partition, row)));
             } else {
-                self.rows.put(key, value)?;
+                self.rows.rows.put(key, value)?;
                 self.rows_taken += 1;
             }
             self.rows.position.topic.insert(record.partition, record.offset + 1);
         }
         let taken = self.records.len() as u64;
         self.since_checkpoint += taken;
-        self.rows.pages.trim();
         let old = now.saturating_duration_since(self.checkpointed) >= self.settings.checkpoint_age;
-        if self.rows.pages.dirty_bytes() >= self.settings.dirty_bytes || (old && self.since_checkpoint > 0) {
+        if self.rows.rows.pending_bytes() >= self.settings.dirty_bytes || (old && self.since_checkpoint > 0) {
             self.checkpoint(now)?;
         }
+        self.rows.rows.tidy(TIDY_BYTES + 3 * self.records.bytes())?;
         Ok(if taken > 0 { Progress::Worked } else { Progress::Idle })
     }
 
@@ -128,7 +129,7 @@ impl View {
         if self.since_checkpoint > 0 {
             self.checkpoint(now)?;
         }
-        query::answer(&self.rows.pages, &self.rows.position, query)
+        query::answer(&self.rows.rows, &self.rows.position, query)
     }
 
     /// Keeps everything and closes the store cleanly.
@@ -156,40 +157,32 @@ pub(crate) fn identity(role: &str, log_id: String, topic: &str) -> Identity {
         role: role.to_owned(),
         log_id,
         topic: topic.to_owned(),
-        partition: None,
         generation: GENERATION.to_owned(),
-        format: PAGE_FORMAT,
+        format: FORMAT,
     }
 }
 
 impl RowStore {
     pub fn open(dir: &Path, identity: &Identity, settings: &Settings) -> Result<Self, WorkError> {
-        let options =
-            Options { sled_cache_bytes: settings.sled_cache_bytes, table_cache_bytes: settings.cache_bytes / 2 };
-        let opened = Store::open(dir, identity, options)?;
+        let opened = Database::open(dir, identity, Options { sled_cache_bytes: settings.sled_cache_bytes })?;
         if let Some(aside) = opened.moved_aside {
             tracing::warn!(path = %aside.path.display(), reason = %aside.reason, "a store in doubt was moved aside");
         }
-        let store = opened.store;
-        let pages = store.table("pages", PAGES)?;
+        let database = opened.database;
+        let store = database.store(NAME)?;
+        let rows = store.rows(NAME)?;
         let position = store.position().and_then(ViewPosition::decode).unwrap_or_default();
-        Ok(Self { store, pages, position })
-    }
-
-    /// A later row with the same key replaces an earlier one.
-    pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), WorkError> {
-        let (page, rest) = split(key);
-        self.pages.write(page)?.put(rest, value);
-        Ok(())
+        Ok(Self { rows, store, database, position })
     }
 
     pub fn checkpoint(&mut self) -> Result<(), WorkError> {
-        Ok(self.store.checkpoint(&self.position.encode(), &mut [&mut self.pages])?)
+        Ok(self.store.checkpoint(&self.position.encode(), &mut [&mut self.rows])?)
     }
 
     pub fn close(self) -> Result<(), WorkError> {
-        drop(self.pages);
-        Ok(self.store.close()?)
+        let Self { rows, store, database, .. } = self;
+        drop((rows, store));
+        Ok(database.close()?)
     }
 }
 

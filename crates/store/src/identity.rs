@@ -11,8 +11,6 @@ pub struct Identity {
     pub log_id: String,
     /// The topic it was read from.
     pub topic: String,
-    /// The one partition it covers; `None` for all.
-    pub partition: Option<u32>,
     /// The generation of the rules that made it. A store of another one is refused, not moved aside.
     pub generation: String,
     /// The version of the caller's records. A store of another one is moved aside.
@@ -25,7 +23,6 @@ impl Identity {
             .bytes(self.role.as_bytes())
             .bytes(self.log_id.as_bytes())
             .bytes(self.topic.as_bytes())
-            .number(self.partition.map_or(u64::MAX, u64::from))
             .bytes(self.generation.as_bytes())
             .number(u64::from(self.format))
             .seal()
@@ -37,10 +34,6 @@ impl Identity {
             role: fields.text()?,
             log_id: fields.text()?,
             topic: fields.text()?,
-            partition: match fields.number()? {
-                u64::MAX => None,
-                partition => Some(u32::try_from(partition).ok()?),
-            },
             generation: fields.text()?,
             format: u32::try_from(fields.number()?).ok()?,
         })
@@ -48,12 +41,10 @@ impl Identity {
 
     /// The first thing in which `self`, found on disk, differs from what is wanted.
     pub(crate) fn difference(&self, wanted: &Self) -> Option<String> {
-        let partition = |identity: &Self| identity.partition.map_or("all".to_owned(), |number| number.to_string());
         [
             ("role", self.role.clone(), wanted.role.clone()),
             ("log", self.log_id.clone(), wanted.log_id.clone()),
             ("topic", self.topic.clone(), wanted.topic.clone()),
-            ("partition", partition(self), partition(wanted)),
             ("format", self.format.to_string(), wanted.format.to_string()),
         ]
         .into_iter()

@@ -1,10 +1,12 @@
 //! A worker's own copy of what it made of the log, on sled: a cache that costs a replay when it is lost.
 //!
-//! - [`Store`]: opened for one [`Identity`]; moves from one whole checkpoint to the next. `open` has what is checked
-//!   on the way in, `place` the folder (lock, mark of a clean stop, moving aside), `meta` what a store says of itself.
-//! - [`Table`]: records by key behind a write-back cache. `table/slots` is how a record lies in sled, and why an
-//!   interrupted checkpoint leaves the one before whole; `table/cache` what is in memory.
+//! - [`Database`]: one folder, opened for one [`Identity`]. `open` has what is checked on the way in, `place` the folder
+//!   (lock, mark of a clean stop, moving aside), `meta` what a database says of itself.
+//! - [`Store`]: what is kept together in it, under one position; moves from one whole checkpoint to the next.
+//! - [`Table`]: records by key behind a write-back cache. [`Rows`]: keys and values that are only ever put in.
+//! - `runs`: how both lie in sled, and why a checkpoint that is cut off leaves the one before whole.
 //! - [`Journal`]: lists that only grow, kept in chunks. `journal/chunk` is a chunk's bytes, `journal/disk` its keys.
+//! - `blob`, `writer`: how bytes go to sled, compressed and in pieces and batches that it bears.
 //! - [`Digest`]: one number for all rows, to compare two views.
 //!
 //! What is absent here: Kafka, the rules, protobuf. Keys and positions are opaque bytes, values go through a
@@ -12,7 +14,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod blob;
 mod codec;
+mod database;
 mod digest;
 mod error;
 mod fields;
@@ -22,6 +26,8 @@ mod meta;
 mod open;
 mod part;
 mod place;
+mod rows;
+mod runs;
 mod shared;
 mod store;
 mod table;
@@ -30,10 +36,12 @@ mod tests;
 mod writer;
 
 pub use codec::Codec;
+pub use database::{Database, Due, MovedAside, Opened, Options};
 pub use digest::{Digest, DigestResult};
 pub use error::StoreError;
 pub use identity::Identity;
 pub use journal::Journal;
 pub use part::Part;
-pub use store::{MovedAside, Opened, Options, Store};
+pub use rows::Rows;
+pub use store::Store;
 pub use table::{Table, Visitor};

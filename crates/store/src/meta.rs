@@ -1,9 +1,9 @@
-//! What a store says of itself: whose it is, and which checkpoints are whole.
+//! What a database says of itself: whose it is, and of each of its stores, what the last checkpoint says.
 //!
-//! Every attempt at a checkpoint has a number that was never used before; it is written down as begun before the first
-//! page is written, and as committed, in one atomic write together with the position, after the last. What an attempt
-//! wrote counts only once the attempt is committed; one that never got there is remembered as failed for ever, as its
-//! pages stay where they are until they happen to be overwritten.
+//! A checkpoint is there when its [`Progress`] is: the position and the manifests of all parts, of every store that was
+//! due, in one atomic write after everything they name has been written.
+
+use std::collections::BTreeMap;
 
 use crate::{
     error::StoreError,
@@ -11,109 +11,103 @@ use crate::{
     identity::Identity,
 };
 
-/// Attempts that never completed, which a store remembers; with one more it is moved aside.
-pub(crate) const FAILED_ATTEMPTS: usize = 4_096;
 /// The layout of everything in this crate that is on disk.
-const LAYOUT: u64 = 1;
+const LAYOUT: u64 = 2;
 
 const TREE: &str = "meta";
 const IDENTITY: &str = "identity";
-const PROGRESS: &str = "progress";
-const FAILED: &str = "failed";
+const CHECKPOINTS: &str = "checkpoints";
 
-/// How far the checkpoints are.
+/// How far a store has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The highest attempt ever begun.
-    pub(crate) begun: u64,
-    /// The last attempt that completed; 0 before the first.
-    pub(crate) committed: u64,
-    /// What it said of its position.
+    /// What the last checkpoint said of its position; `None` before the first.
     pub(crate) position: Option<Vec<u8>>,
+    /// Each part's manifest, by its name.
+    pub(crate) manifests: BTreeMap<String, Vec<u8>>,
 }
 
-/// Everything of it, as it was when the store was opened.
+/// What is said of all stores together.
 pub(crate) struct Meta {
     pub(crate) identity: Identity,
-    pub(crate) progress: Progress,
-    /// Sorted; nothing that these wrote counts.
-    pub(crate) failed: Vec<u64>,
+    /// How many checkpoints there ever were.
+    pub(crate) checkpoints: u64,
 }
 
 impl Progress {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let fields = Writer::default().number(LAYOUT).number(self.begun).number(self.committed);
-        match &self.position {
-            Some(position) => fields.number(1).bytes(position),
-            None => fields.number(0),
-        }
-        .seal()
+    fn encode(&self) -> Vec<u8> {
+        let fields = match &self.position {
+            Some(position) => Writer::default().number(1).bytes(position),
+            None => Writer::default().number(0),
+        };
+        let fields = fields.number(self.manifests.len() as u64);
+        let name =
+            |fields: Writer, (name, manifest): (&String, &Vec<u8>)| fields.bytes(name.as_bytes()).bytes(manifest);
+        self.manifests.iter().fold(fields, name).seal()
     }
 
     fn decode(sealed: &[u8]) -> Option<Self> {
         let mut fields = Reader::open(sealed)?;
-        if fields.number()? != LAYOUT {
-            return None;
-        }
-        Some(Self {
-            begun: fields.number()?,
-            committed: fields.number()?,
-            position: match fields.number()? {
-                0 => None,
-                _ => Some(fields.bytes()?.to_vec()),
-            },
-        })
+        let position = match fields.number()? {
+            0 => None,
+            _ => Some(fields.bytes()?.to_vec()),
+        };
+        let manifests = (0..fields.number()?).map(|_| Some((fields.text()?, fields.bytes()?.to_vec())));
+        Some(Self { position, manifests: manifests.collect::<Option<_>>()? })
     }
 
-    /// Writes it, atomically.
-    pub(crate) fn save(&self, db: &sled::Db) -> sled::Result<()> {
-        db.open_tree(TREE)?.insert(PROGRESS, self.encode()).map(drop)
+    /// What the last checkpoint of a store says.
+    pub(crate) fn load(db: &sled::Db, store: &str) -> Result<Self, StoreError> {
+        let tree = db.open_tree(TREE).map_err(StoreError::from_sled)?;
+        match tree.get(key(store)).map_err(StoreError::from_sled)? {
+            Some(sealed) => Self::decode(&sealed)
+                .ok_or_else(|| StoreError::damaged(format!("the progress of its store {store} cannot be read"))),
+            None => Ok(Self::default()),
+        }
     }
 }
 
-/// Reads what a store says of itself, and writes down an attempt that was cut off.
+fn key(store: &str) -> String {
+    format!("store/{store}")
+}
+
+/// Writes the progress of stores, and how many checkpoints there are now, atomically.
+pub(crate) fn save<'a>(
+    db: &sled::Db,
+    checkpoints: u64,
+    stores: impl Iterator<Item = (&'a str, &'a Progress)>,
+) -> sled::Result<()> {
+    let mut batch = sled::Batch::default();
+    stores.for_each(|(store, progress)| batch.insert(key(store).into_bytes(), progress.encode()));
+    batch.insert(CHECKPOINTS, Writer::default().number(checkpoints).seal());
+    db.open_tree(TREE)?.apply_batch(batch)
+}
+
+/// Reads what a database says of itself.
 pub(crate) fn load(db: &sled::Db) -> Result<Meta, StoreError> {
     let tree = db.open_tree(TREE).map_err(StoreError::from_sled)?;
     let get = |key: &str| tree.get(key).map_err(StoreError::from_sled);
-    let (Some(identity), Some(progress)) = (get(IDENTITY)?, get(PROGRESS)?) else {
+    let (Some(identity), Some(checkpoints)) = (get(IDENTITY)?, get(CHECKPOINTS)?) else {
         return Err(StoreError::damaged("it does not say whose it is"));
     };
     let unreadable = |what: &str| StoreError::damaged(format!("its {what} cannot be read"));
-    let identity = Identity::decode(&identity).ok_or_else(|| unreadable("identity"))?;
-    let progress = Progress::decode(&progress).ok_or_else(|| unreadable("progress"))?;
-    let mut failed = match get(FAILED)? {
-        Some(sealed) => decode_failed(&sealed).ok_or_else(|| unreadable("list of failed checkpoints"))?,
-        None => Vec::new(),
-    };
-    if progress.begun > progress.committed && failed.last() != Some(&progress.begun) {
-        failed.push(progress.begun);
-        if failed.len() > FAILED_ATTEMPTS {
-            return Err(StoreError::damaged(format!("more than {FAILED_ATTEMPTS} of its checkpoints were cut off")));
-        }
-        tree.insert(FAILED, encode_failed(&failed)).map_err(StoreError::from_sled)?;
-        tree.flush().map_err(StoreError::from_sled)?;
-    }
-    Ok(Meta { identity, progress, failed })
+    let identity = decode_identity(&identity).ok_or_else(|| unreadable("identity"))?;
+    let checkpoints = Reader::open(&checkpoints).and_then(|mut fields| fields.number());
+    Ok(Meta { identity, checkpoints: checkpoints.ok_or_else(|| unreadable("number of checkpoints"))? })
 }
 
-/// Makes a new store's meta.
-pub(crate) fn create(db: &sled::Db, identity: &Identity) -> Result<Meta, StoreError> {
-    let meta = Meta { identity: identity.clone(), progress: Progress::default(), failed: Vec::new() };
-    let mut batch = sled::Batch::default();
-    batch.insert(IDENTITY, identity.encode());
-    batch.insert(PROGRESS, meta.progress.encode());
-    let tree = db.open_tree(TREE).map_err(StoreError::from_sled)?;
-    tree.apply_batch(batch).map_err(StoreError::from_sled)?;
-    tree.flush().map_err(StoreError::from_sled)?;
-    Ok(meta)
-}
-
-pub(crate) fn encode_failed(failed: &[u64]) -> Vec<u8> {
-    failed.iter().fold(Writer::default().number(failed.len() as u64), |fields, attempt| fields.number(*attempt)).seal()
-}
-
-fn decode_failed(sealed: &[u8]) -> Option<Vec<u64>> {
+/// An identity, if the layout is ours.
+fn decode_identity(sealed: &[u8]) -> Option<Identity> {
     let mut fields = Reader::open(sealed)?;
-    let count = fields.number()?;
-    (0..count).map(|_| fields.number()).collect()
+    (fields.number()? == LAYOUT).then(|| Identity::decode(fields.bytes()?))?
+}
+
+/// Makes a new database's meta.
+pub(crate) fn create(db: &sled::Db, identity: &Identity) -> Result<Meta, StoreError> {
+    let tree = db.open_tree(TREE).map_err(StoreError::from_sled)?;
+    let sealed = Writer::default().number(LAYOUT).bytes(&identity.encode()).seal();
+    tree.insert(IDENTITY, sealed).map_err(StoreError::from_sled)?;
+    save(db, 0, std::iter::empty()).map_err(StoreError::from_sled)?;
+    tree.flush().map_err(StoreError::from_sled)?;
+    Ok(Meta { identity: identity.clone(), checkpoints: 0 })
 }

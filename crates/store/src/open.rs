@@ -3,18 +3,18 @@
 use std::{fs, path::Path, sync::Arc};
 
 use crate::{
+    database::{Database, MovedAside, Opened, Options},
     error::StoreError,
     identity::Identity,
     meta::{self, Meta},
     place::{Mark, Place},
-    shared::{Shared, guarded},
-    store::{MovedAside, Opened, Options, Store},
+    shared::{Base, guarded},
 };
 
 /// How often sled hands what it has to the system by itself, in milliseconds.
 const FLUSH_EVERY_MS: u64 = 500;
 
-/// [`Store::open`] on a machine whose boot has this id.
+/// [`Database::open`] on a machine whose boot has this id.
 pub(crate) fn open(dir: &Path, identity: &Identity, options: Options, boot: &str) -> Result<Opened, StoreError> {
     let place = Place::take(dir)?;
     let found = match look(&place, boot) {
@@ -23,18 +23,18 @@ pub(crate) fn open(dir: &Path, identity: &Identity, options: Options, boot: &str
         Err(error) => Err(error),
     };
     let reason = match found {
-        Ok((db, meta)) => return Ok(Opened { store: store(db, place, meta, options, false), moved_aside: None }),
+        Ok((db, meta)) => return Ok(Opened { database: database(db, place, meta, false), moved_aside: None }),
         Err(StoreError::Damaged { reason }) => reason,
         Err(error) => return Err(error),
     };
     let path = place.move_aside()?;
     tracing::warn!(from = %dir.display(), to = %path.display(), reason, "a store was moved aside");
     let (db, meta) = make(&place, identity, options, boot)?;
-    Ok(Opened { store: store(db, place, meta, options, false), moved_aside: Some(MovedAside { path, reason }) })
+    Ok(Opened { database: database(db, place, meta, false), moved_aside: Some(MovedAside { path, reason }) })
 }
 
-/// [`Store::open_existing`] on a machine whose boot has this id.
-pub(crate) fn open_existing(dir: &Path, options: Options, boot: &str) -> Result<Store, StoreError> {
+/// [`Database::open_existing`] on a machine whose boot has this id.
+pub(crate) fn open_existing(dir: &Path, options: Options, boot: &str) -> Result<Database, StoreError> {
     let missing = || StoreError::Missing { dir: dir.to_owned() };
     let doubtful = |error| match error {
         StoreError::Damaged { reason } => StoreError::Doubtful { dir: dir.to_owned(), reason },
@@ -46,7 +46,7 @@ pub(crate) fn open_existing(dir: &Path, options: Options, boot: &str) -> Result<
     let place = Place::take(dir)?;
     let mark = look(&place, boot).map_err(doubtful)?.ok_or_else(missing)?;
     let (db, meta) = enter(&place, &mark, None, options, boot).map_err(doubtful)?;
-    Ok(store(db, place, meta, options, true))
+    Ok(database(db, place, meta, true))
 }
 
 /// How the store that is there was left, `None` if there is none. `Damaged` says why it must not be opened.
@@ -107,15 +107,15 @@ fn examine(
 ) -> Result<(sled::Db, Meta), StoreError> {
     let db = start(place, options)?;
     let meta = guarded(|| Ok(meta::load(&db)))??;
-    let committed = meta.progress.committed;
-    if matches!(mark, Mark::Closed { committed: closed } if *closed != committed) {
-        return Err(StoreError::damaged(format!("it is at checkpoint {committed}, but was closed at another")));
+    let checkpoints = meta.checkpoints;
+    if matches!(mark, Mark::Closed { checkpoints: closed } if *closed != checkpoints) {
+        return Err(StoreError::damaged(format!("it is at checkpoint {checkpoints}, but was closed at another")));
     }
     let Some(wanted) = wanted else {
         return Ok((db, meta));
     };
     if meta.identity.generation != wanted.generation {
-        close(db, place, committed)?;
+        close(db, place, checkpoints)?;
         return Err(StoreError::Generation {
             dir: place.dir().to_owned(),
             found: meta.identity.generation,
@@ -148,21 +148,15 @@ fn start(place: &Place, options: Options) -> Result<sled::Db, StoreError> {
 }
 
 /// Drops the database, puts its files on the disk, and says so.
-pub(crate) fn close(db: sled::Db, place: &Place, committed: u64) -> Result<(), StoreError> {
+pub(crate) fn close(db: sled::Db, place: &Place, checkpoints: u64) -> Result<(), StoreError> {
     drop(db);
     if !place.wait_for_release() {
         return Err(StoreError::InUse { dir: place.dir().to_owned() });
     }
     place.sync()?;
-    place.set_mark(&Mark::Closed { committed })
+    place.set_mark(&Mark::Closed { checkpoints })
 }
 
-fn store(db: sled::Db, place: Place, meta: Meta, options: Options, read_only: bool) -> Store {
-    Store {
-        shared: Arc::new(Shared::new(db, place, meta.progress.committed, meta.failed)),
-        identity: meta.identity,
-        progress: meta.progress,
-        options,
-        read_only,
-    }
+fn database(db: sled::Db, place: Place, meta: Meta, read_only: bool) -> Database {
+    Database { base: Arc::new(Base::new(db, place, meta.checkpoints, read_only)), identity: meta.identity }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::{error::StoreError, shared::Shared};
 
-/// A [`Table`](crate::Table) or a [`Journal`](crate::Journal), as [`Store::checkpoint`](crate::Store::checkpoint)
-/// takes them.
+/// A [`Table`](crate::Table), [`Rows`](crate::Rows) or a [`Journal`](crate::Journal), as
+/// [`Store::checkpoint`](crate::Store::checkpoint) takes them.
 pub trait Part: Steps {}
 
 /// What a checkpoint asks of them. Callers cannot name it, so nothing else can be a part.
@@ -14,8 +14,9 @@ pub trait Steps {
     fn name(&self) -> &str;
     /// Whether it is one of this store's.
     fn belongs_to(&self, store: &Arc<Shared>) -> bool;
-    /// Writes everything dirty, so that it counts once `attempt` is committed.
-    fn write_dirty(&mut self, attempt: u64) -> Result<(), StoreError>;
-    /// The attempt is committed: nothing is dirty any more.
-    fn committed(&mut self) -> Result<(), StoreError>;
+    /// Writes everything dirty, so that it counts once the checkpoint with this manifest is there. A part that finds
+    /// everything again by itself has none.
+    fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The checkpoint is there: nothing is dirty any more.
+    fn committed(&mut self);
 }

@@ -27,8 +27,8 @@ const REASON_CHARS: usize = 500;
 pub(crate) enum Mark {
     /// It is being made: there is nothing in it yet.
     Making,
-    /// Everything up to this committed attempt is on the disk.
-    Closed { committed: u64 },
+    /// Everything up to the last of so many checkpoints is on the disk.
+    Closed { checkpoints: u64 },
     /// Opened in this boot of the machine, and not closed.
     Open { boot: String },
     /// Something wrong was found in it.
@@ -82,7 +82,7 @@ impl Place {
         let line = text.strip_prefix(MARK_FORMAT)?.strip_prefix('\n')?.strip_suffix('\n')?;
         match line.split_once(' ') {
             None if line == "making" => Some(Mark::Making),
-            Some(("closed", committed)) => Some(Mark::Closed { committed: committed.parse().ok()? }),
+            Some(("closed", checkpoints)) => Some(Mark::Closed { checkpoints: checkpoints.parse().ok()? }),
             Some(("open", boot)) => Some(Mark::Open { boot: boot.to_owned() }),
             Some(("condemned", reason)) => Some(Mark::Condemned { reason: reason.to_owned() }),
             _ => None,
@@ -93,7 +93,7 @@ impl Place {
     pub(crate) fn set_mark(&self, mark: &Mark) -> Result<(), StoreError> {
         let line = match mark {
             Mark::Making => "making".to_owned(),
-            Mark::Closed { committed } => format!("closed {committed}"),
+            Mark::Closed { checkpoints } => format!("closed {checkpoints}"),
             Mark::Open { boot } => format!("open {boot}"),
             Mark::Condemned { reason } => {
                 format!(

@@ -1,10 +1,10 @@
-//! What a store, its tables and its journals hold in common: the database and which attempts count.
+//! What the parts of a store hold in common, and what the stores of a database do.
 
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -14,42 +14,41 @@ use crate::{
     place::{Mark, Place},
 };
 
-/// The open database; public only as far as [`Steps`](crate::part::Steps) names it. The place comes last, so that its lock is given back after the database is closed.
-pub struct Shared {
+/// The open database. The place comes last, so that its lock is given back after the database is closed.
+pub(crate) struct Base {
     pub(crate) db: sled::Db,
-    committed: AtomicU64,
-    failed: Vec<u64>,
+    /// How many checkpoints there ever were.
+    pub(crate) checkpoints: AtomicU64,
+    pub(crate) read_only: bool,
     broken: AtomicBool,
-    names: Mutex<BTreeSet<String>>,
+    stores: Mutex<BTreeSet<String>>,
     #[cfg(test)]
     pub(crate) batches_until_fault: AtomicU64,
     pub(crate) place: Place,
 }
 
-impl Shared {
-    pub(crate) fn new(db: sled::Db, place: Place, committed: u64, failed: Vec<u64>) -> Self {
+/// One store of it; public only as far as [`Steps`](crate::part::Steps) names it.
+pub struct Shared {
+    pub(crate) base: Arc<Base>,
+    pub(crate) name: String,
+    parts: Mutex<BTreeSet<String>>,
+}
+
+impl Base {
+    pub(crate) fn new(db: sled::Db, place: Place, checkpoints: u64, read_only: bool) -> Self {
         Self {
             db,
-            committed: AtomicU64::new(committed),
-            failed,
+            checkpoints: AtomicU64::new(checkpoints),
+            read_only,
             broken: AtomicBool::new(false),
-            names: Mutex::default(),
+            stores: Mutex::default(),
             #[cfg(test)]
             batches_until_fault: AtomicU64::new(u64::MAX),
             place,
         }
     }
 
-    /// Whether what this attempt wrote counts.
-    pub(crate) fn counts(&self, attempt: u64) -> bool {
-        attempt <= self.committed.load(Ordering::Relaxed) && self.failed.binary_search(&attempt).is_err()
-    }
-
-    pub(crate) fn commit(&self, attempt: u64) {
-        self.committed.store(attempt, Ordering::Relaxed);
-    }
-
-    /// After a failure nothing goes on until the store is opened again: what memory says may not be what is on disk.
+    /// After a failure nothing goes on until the database is opened again: what memory says may not be what is on disk.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::Relaxed) { Err(StoreError::Broken) } else { Ok(()) }
     }
@@ -59,7 +58,7 @@ impl Shared {
         guarded(call).map_err(|error| self.fail(error))
     }
 
-    /// Takes note of an error: nothing goes on after it, and a damaged store is moved aside when it is opened next.
+    /// Takes note of an error: nothing goes on after it, and a damaged database is moved aside when it is opened next.
     pub(crate) fn fail(&self, error: StoreError) -> StoreError {
         self.broken.store(true, Ordering::Relaxed);
         if let StoreError::Damaged { reason } = &error {
@@ -69,10 +68,6 @@ impl Shared {
             }
         }
         error
-    }
-
-    pub(crate) fn damaged(&self, reason: impl Into<String>) -> StoreError {
-        self.fail(StoreError::damaged(reason))
     }
 
     /// In tests: counts down to the write that the disk refuses.
@@ -86,14 +81,47 @@ impl Shared {
             }
         }
     }
+}
 
-    /// The names of the tables and journals that are in use.
+impl Shared {
+    /// Takes a store's name; one name can be taken once at a time.
+    pub(crate) fn take(base: &Arc<Base>, name: &str) -> Result<Self, StoreError> {
+        if !locked(&base.stores).insert(name.to_owned()) {
+            return Err(StoreError::Misuse(format!("the store {name} is open already")));
+        }
+        Ok(Self { base: Arc::clone(base), name: name.to_owned(), parts: Mutex::default() })
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.base.check()
+    }
+
+    pub(crate) fn call<R>(&self, call: impl FnOnce() -> sled::Result<R>) -> Result<R, StoreError> {
+        self.base.call(call)
+    }
+
+    pub(crate) fn damaged(&self, reason: impl Into<String>) -> StoreError {
+        self.base.fail(StoreError::damaged(reason))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fault(&self) -> Result<(), StoreError> {
+        self.base.fault()
+    }
+
+    /// The names of the parts that are in use.
     pub(crate) fn names(&self) -> BTreeSet<String> {
-        self.names.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.parts).clone()
     }
 }
 
-/// Calls sled where there is no store yet to take note of an error.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        locked(&self.base.stores).remove(&self.name);
+    }
+}
+
+/// Calls sled where there is no database yet to take note of an error.
 pub(crate) fn guarded<R>(call: impl FnOnce() -> sled::Result<R>) -> Result<R, StoreError> {
     // What a panic may have left half done is sled's, and nobody calls it again afterwards.
     match catch_unwind(AssertUnwindSafe(call)) {
@@ -102,7 +130,11 @@ pub(crate) fn guarded<R>(call: impl FnOnce() -> sled::Result<R>) -> Result<R, St
     }
 }
 
-/// A name in use: two caches over the same records would overwrite each other's.
+fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A part's name in use: two caches over the same records would overwrite each other's.
 pub(crate) struct Name {
     name: String,
     pub(crate) shared: Arc<Shared>,
@@ -110,11 +142,9 @@ pub(crate) struct Name {
 
 impl Name {
     pub(crate) fn take(shared: &Arc<Shared>, name: String) -> Result<Self, StoreError> {
-        let mut names = shared.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if !names.insert(name.clone()) {
+        if !locked(&shared.parts).insert(name.clone()) {
             return Err(StoreError::Misuse(format!("{name} is open already")));
         }
-        drop(names);
         Ok(Self { name, shared: Arc::clone(shared) })
     }
 
@@ -125,6 +155,6 @@ impl Name {
 
 impl Drop for Name {
     fn drop(&mut self) {
-        self.shared.names.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+        locked(&self.shared.parts).remove(&self.name);
     }
 }

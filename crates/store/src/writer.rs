@@ -1,8 +1,7 @@
 //! Writes to sled in batches of bounded size, of values of bounded size.
 //!
 //! All bounds are measured. With more keys a batch, sled's memory explodes. A leaf of sled's holds up to 17 values: over
-//! 128 KB it becomes a file of its own that is never removed, and sled keeps thousands of leaves beside its cache's
-//! bound, so they had better be small: of 6,000 bytes a value the memory was twice, of 1,500 the time half as much more.
+//! 128 KB it becomes a file of its own that is never removed.
 
 use crate::{error::StoreError, shared::Shared};
 
@@ -11,11 +10,11 @@ const BATCH_KEYS: usize = if cfg!(test) { 3 } else { 400 };
 /// Bytes of keys and values in a batch.
 const BATCH_BYTES: usize = 256 * 1024;
 /// Bytes of a value; what is longer is cut in pieces.
-pub(crate) const PIECE_BYTES: usize = 3_000;
-/// Bytes of a record, as its pieces are counted in one byte.
-pub(crate) const RECORD_BYTES: usize = PIECE_BYTES * 255;
+pub(crate) const PIECE_BYTES: usize = 6_000;
 /// Bytes of a key.
 pub(crate) const KEY_BYTES: usize = 1_024;
+/// Bytes of a record.
+pub(crate) const RECORD_BYTES: usize = 1 << 20;
 
 /// Collects what goes to one tree. What was not flushed is not written.
 pub(crate) struct Writer<'a> {
@@ -57,29 +56,10 @@ impl<'a> Writer<'a> {
         if self.keys == 0 {
             return Ok(());
         }
-        self.fault()?;
+        #[cfg(test)]
+        self.shared.fault()?;
         (self.keys, self.bytes) = (0, 0);
         let batch = std::mem::take(&mut self.batch);
         self.shared.call(|| self.tree.apply_batch(batch))
     }
-
-    #[cfg(not(test))]
-    #[allow(clippy::unused_self, clippy::unnecessary_wraps)]
-    fn fault(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    /// In tests the disk may refuse after any batch.
-    #[cfg(test)]
-    fn fault(&self) -> Result<(), StoreError> {
-        self.shared.fault()
-    }
-}
-
-/// The pieces of a record: how many, and each. A record of no bytes has one.
-pub(crate) fn pieces(record: &[u8]) -> Result<(u8, impl Iterator<Item = &[u8]>), StoreError> {
-    let too_large = |_| StoreError::TooLarge { what: "a record", bytes: record.len(), bound: RECORD_BYTES };
-    let count = u8::try_from(record.len().div_ceil(PIECE_BYTES).max(1)).map_err(too_large)?;
-    let first = &record[..record.len().min(PIECE_BYTES)];
-    Ok((count, std::iter::once(first).chain(record[first.len()..].chunks(PIECE_BYTES))))
 }

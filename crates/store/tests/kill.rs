@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use partyline_store::{Codec, Identity, Options, Store, StoreError};
+use partyline_store::{Codec, Database, Identity, Options, Store, StoreError};
 
 const CHILD: &str = "PARTYLINE_STORE_KILLED_PROCESS";
 const TEST: &str = "killed_processes_leave_whole_checkpoints";
@@ -31,18 +31,18 @@ const CODEC: Codec<Vec<u8>> = Codec {
 fn identity() -> Identity {
     let text = str::to_owned;
     let (role, log_id, topic, generation) = (text("project"), text("log"), text("commands"), text("v1"));
-    Identity { role, log_id, topic, partition: None, generation, format: 1 }
+    Identity { role, log_id, topic, generation, format: 1 }
 }
 
 /// Opens the store, and says whether it had to be made anew. That may be for one reason only: the process was killed
 /// in the few milliseconds in which sled, on opening, writes its snapshot.
-fn open(dir: &Path) -> (Store, bool) {
-    let options = Options { sled_cache_bytes: 8 << 20, table_cache_bytes: 64 << 10 };
-    let opened = Store::open(dir, &identity(), options).unwrap();
+fn open(dir: &Path) -> (Database, bool) {
+    let options = Options { sled_cache_bytes: 8 << 20 };
+    let opened = Database::open(dir, &identity(), options).unwrap();
     if let Some(aside) = &opened.moved_aside {
         assert_eq!(aside.reason, "a snapshot of it was cut off");
     }
-    (opened.store, opened.moved_aside.is_some())
+    (opened.database, opened.moved_aside.is_some())
 }
 
 /// How often a store in `dir` was moved aside.
@@ -79,7 +79,8 @@ fn step(step: u64) -> (Named, Named) {
 
 /// The process that is killed: goes on from where the store is, as fast as it can, and says how far it is.
 fn run(dir: &Path) -> ! {
-    let (mut store, _) = open(dir);
+    let (database, _) = open(dir);
+    let mut store = database.store("s").unwrap();
     let mut at = store.position().map_or(0, |position| u64::from_be_bytes(position.try_into().unwrap()));
     let mut table = store.table("records", CODEC).unwrap();
     let mut lengths = store.table("lengths", CODEC).unwrap();
@@ -100,7 +101,9 @@ fn run(dir: &Path) -> ! {
         journal.write_back(at).unwrap();
         if at.is_multiple_of(40) {
             store.checkpoint(&at.to_be_bytes(), &mut [&mut table, &mut lengths, &mut journal]).unwrap();
-            table.trim();
+            table.trim(64 << 10);
+            table.tidy(256 << 10).unwrap();
+            lengths.tidy(256 << 10).unwrap();
             println!("at {at}");
             std::io::stdout().flush().unwrap();
         }
@@ -188,7 +191,8 @@ fn killed_processes_leave_whole_checkpoints() {
         if kill % 2 == 0 {
             continue;
         }
-        let (store, is_new) = open(&path);
+        let (database, is_new) = open(&path);
+        let store = database.store("s").unwrap();
         let asides = asides(dir.path());
         if asides > asides_before {
             (expected, asides_before) = (Expected::default(), asides);

@@ -97,7 +97,7 @@ impl Intake for EmbeddedIntake {
         self.cursor.position(partition)
     }
 
-    fn submit(&mut self, batch: Batch) -> Result<(), LogError> {
+    fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         self.still_good()?;
         if !batch.is_empty() {
             let group = &self.topics.group;
@@ -108,6 +108,7 @@ impl Intake for EmbeddedIntake {
             self.cursor.look_again();
             done.inspect_err(|error| self.failed = Some(format!("an earlier batch failed: {error}")))?;
         }
+        batch.clear();
         self.committed += 1;
         Ok(())
     }

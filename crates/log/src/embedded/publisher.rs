@@ -46,7 +46,7 @@ impl EmbeddedPublisher {
         })?;
         let placed = self.tags.drain(..).zip(offsets);
         self.receipts.extend(placed.map(|((tag, partition), offset)| Receipt { tag, result: Ok((partition, offset)) }));
-        self.queue = Batch::default();
+        self.queue.clear();
         Ok(())
     }
 }
@@ -75,7 +75,8 @@ impl Publisher for EmbeddedPublisher {
         }
         let key = self.queue.write(|buffer| buffer.extend_from_slice(key));
         let value = self.queue.write(|buffer| buffer.extend_from_slice(value));
-        self.queue.push(topic, partition, key, value);
+        let target = self.queue.target(topic, partition);
+        self.queue.push(target, key, value);
         self.tags.push((tag, partition));
         Ok(())
     }

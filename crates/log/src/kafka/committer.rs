@@ -20,6 +20,8 @@ const WAITING_BATCHES: usize = 1;
 /// Hands batches to the thread and knows how far it is.
 pub(super) struct Committer {
     batches: Option<SyncSender<Batch>>,
+    /// Batches that are committed, and empty again.
+    spare: Receiver<Batch>,
     progress: Arc<Progress>,
     submitted: u64,
     thread: Option<JoinHandle<()>>,
@@ -42,18 +44,20 @@ impl Committer {
     /// Starts the thread.
     pub(super) fn start(transactions: Transactions) -> Result<Self, LogError> {
         let (batches, receiver) = sync_channel(WAITING_BATCHES);
+        let (done, spare) = sync_channel(WAITING_BATCHES + 1);
         let progress = Arc::new(Progress::default());
         let ending = Ending(Arc::clone(&progress));
         let thread = thread::Builder::new()
             .name("kafka-commit".to_owned())
-            .spawn(move || run(&transactions, &receiver, &ending.0))
+            .spawn(move || run(&transactions, &receiver, &done, &ending.0))
             .map_err(|e| LogError::Refused(format!("no thread for transactions: {e}")))?;
-        Ok(Self { batches: Some(batches), progress, submitted: 0, thread: Some(thread) })
+        Ok(Self { batches: Some(batches), spare, progress, submitted: 0, thread: Some(thread) })
     }
 
-    /// Hands over a batch; waits while two are under way.
-    pub(super) fn submit(&mut self, batch: Batch) -> Result<(), LogError> {
+    /// Hands over a batch, and leaves an empty one; waits while two are under way.
+    pub(super) fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         self.committed()?;
+        let batch = std::mem::replace(batch, self.spare.try_recv().unwrap_or_default());
         match self.batches.as_ref().map(|batches| batches.send(batch)) {
             Some(Ok(())) => {
                 self.submitted += 1;
@@ -105,8 +109,8 @@ impl Drop for Ending {
     }
 }
 
-fn run(transactions: &Transactions, batches: &Receiver<Batch>, progress: &Progress) {
-    for batch in batches {
+fn run(transactions: &Transactions, batches: &Receiver<Batch>, done: &SyncSender<Batch>, progress: &Progress) {
+    for mut batch in batches {
         if progress.abandoned.load(Ordering::Relaxed) {
             break;
         }
@@ -117,5 +121,8 @@ fn run(transactions: &Transactions, batches: &Receiver<Batch>, progress: &Progre
         }
         locked(&progress.state).committed += 1;
         progress.changed.notify_all();
+        batch.clear();
+        // Where there are spare ones enough, this one goes.
+        let _ = done.try_send(batch);
     }
 }

@@ -80,7 +80,7 @@ const SENDING: &[(&str, &str)] = &[
 const COMMITTING: &[(&str, &str)] = &[
     ("transaction.timeout.ms", SESSION_MS),
     // The commit waits for every row anyway, so lingering would only add to it.
-    ("linger.ms", "0"),
+    ("linger.ms", "2"),
     // A transaction right after another is put off by the broker until that one's markers are written: milliseconds,
     // where the default would wait for 100.
     ("retry.backoff.ms", "10"),

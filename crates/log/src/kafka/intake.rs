@@ -203,7 +203,8 @@ impl GroupIntake {
                     // What was fetched before a start or for a partition that is gone is not for the caller.
                     let Some(held) = self.running(partition).filter(|held| offset >= held.position) else { continue };
                     held.position = offset + 1;
-                    poll::keep(into, partition, offset, &message);
+                    // Commands have none that anybody reads.
+                    poll::keep(into, partition, offset, &message, &[]);
                     wait = Duration::ZERO;
                 }
                 Polled::End(partition, end) => {
@@ -296,7 +297,7 @@ impl Intake for GroupIntake {
         self.held.get(&partition).map_or(0, |held| held.position)
     }
 
-    fn submit(&mut self, batch: Batch) -> Result<(), LogError> {
+    fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         self.committer.submit(batch).map_err(|e| self.explained(e))
     }
 

@@ -62,17 +62,23 @@ fn fatal_error<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> LogError {
     }
 }
 
+/// A record's headers, as text.
+pub(super) fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, String)> {
+    let Some(headers) = message.headers() else { return Vec::new() };
+    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
+}
+
 /// Copies a record into the buffer.
-pub(super) fn keep(into: &mut Records, partition: Partition, offset: Offset, message: &BorrowedMessage<'_>) {
-    let headers: Vec<(String, String)> = match message.headers() {
-        None => Vec::new(),
-        Some(headers) => {
-            let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-            headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
-        }
-    };
+pub(super) fn keep(
+    into: &mut Records,
+    partition: Partition,
+    offset: Offset,
+    message: &BorrowedMessage<'_>,
+    headers: &[(String, String)],
+) {
     let at_ms = message.timestamp().to_millis().unwrap_or_default();
-    into.push(Record { partition, offset, at_ms, key: message.key(), value: message.payload(), headers: &headers });
+    into.push(Record { partition, offset, at_ms, key: message.key(), value: message.payload(), headers });
 }
 
 /// Drops a client on a thread of its own, because that may hang while brokers do not answer. Waits for it, but not for

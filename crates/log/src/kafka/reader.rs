@@ -79,7 +79,7 @@ impl Reader for TopicReader {
                     // A fetch starts at a batch's start; never step back, whatever comes.
                     if offset >= *position {
                         *position = offset + 1;
-                        poll::keep(into, partition, offset, &message);
+                        poll::keep(into, partition, offset, &message, &poll::headers(&message));
                     }
                     wait = Duration::ZERO;
                 }

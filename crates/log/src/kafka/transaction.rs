@@ -4,14 +4,15 @@
 //! are still ours; that one is aborted and done again. They stay ours as long as the intake has not answered that it
 //! gives them up, before which it waits for the transaction. Any other failure is the end of the producer.
 //!
-//! Small transactions take milliseconds because the producer is polled in steps of one, not of a hundred, until
-//! everything is out: rust-rdkafka's own `flush` inside `commit_transaction` then has nothing left to wait for.
+//! Small transactions take milliseconds because everything is out before `commit_transaction` is called: rust-rdkafka's
+//! own `flush` in it, which waits in steps of a hundred, then has nothing left to wait for.
 
 use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -38,7 +39,7 @@ const CALL: Duration = Duration::from_secs(15);
 /// So often one transaction is done again because the group has rebalanced.
 const REBALANCES: usize = 5;
 /// How often the producer is asked whether everything is out.
-const STEP: Duration = Duration::from_millis(1);
+const STEP: Duration = Duration::from_micros(500);
 
 /// A transactional producer.
 pub(super) type Producing = BaseProducer<Context<Deliveries>>;
@@ -98,7 +99,7 @@ impl Transactions {
         // Before a broker is connected librdkafka would look for the coordinator only every 500 ms.
         let connected = producer.client().fetch_metadata(Some(&topics.commands), REQUEST).map(drop);
         if let Err(failure) = connected.and_then(|()| producer.init_transactions(2 * REQUEST)) {
-            producer.poll(STEP);
+            producer.poll(Duration::ZERO);
             let refused = producer.context().refusal();
             return Err(refused.unwrap_or_else(|| error::failed("preparing transactions", &failure)));
         }
@@ -134,14 +135,20 @@ impl Transactions {
         let producer = &self.producer;
         producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
-        let deadline = Instant::now() + CALL;
-        for row in batch.rows() {
+        let begun = Instant::now();
+        let deadline = begun + CALL;
+        for row in batch.rows_by_target() {
             self.produce(&row, deadline)?;
         }
+        let produced = begun.elapsed();
         // In this order: asked at once after the last commit, the coordinator would put the positions off by 100 ms.
         self.wait_for_rows(deadline)?;
+        let taken = begun.elapsed();
         self.send_positions(batch)?;
-        Ok(producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))?)
+        let sent = begun.elapsed();
+        producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))?;
+        tracing::debug!(rows = batch.len(), ?produced, ?taken, positions = ?sent, committed = ?begun.elapsed(), "transaction");
+        Ok(())
     }
 
     fn produce(&self, row: &Outgoing<'_>, deadline: Instant) -> Result<(), LogError> {
@@ -159,7 +166,7 @@ impl Transactions {
                 return Err(error::delivery(row.topic, &failure));
             }
             self.check_delivery(deadline)?;
-            self.producer.poll(STEP);
+            pause(&self.producer);
             record = again;
         }
         Ok(())
@@ -196,7 +203,7 @@ impl Transactions {
 
     fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
         while self.producer.in_flight_count() > 0 {
-            self.producer.poll(STEP);
+            pause(&self.producer);
             self.check_delivery(deadline)?;
         }
         self.check_delivery(deadline)
@@ -227,7 +234,7 @@ impl Transactions {
         self.producer.purge(PurgeConfig::default().queue().inflight());
         let deadline = Instant::now() + Duration::from_secs(1);
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            self.producer.poll(STEP);
+            pause(&self.producer);
         }
         let aborted = self.producer.abort_transaction(Duration::from_secs(2));
         if let Err(failure) = &aborted {
@@ -235,6 +242,12 @@ impl Transactions {
         }
         aborted.is_ok()
     }
+}
+
+/// Serves what has come, then waits a step. rust-rdkafka's own wait would spin through its last millisecond.
+fn pause(producer: &Producing) {
+    producer.poll(Duration::ZERO);
+    thread::park_timeout(STEP);
 }
 
 fn is_full(failure: &KafkaError) -> bool {

@@ -39,7 +39,7 @@ impl Stage {
         for service in services {
             backend.create(&backend.topics().view(service), TopicKind::View, PARTITIONS)?;
         }
-        let project = Project::open(Arc::clone(&backend), "demo", layout.clone(), Settings::default())?;
+        let project = Project::open(Arc::clone(&backend), "demo", &layout, Settings::default())?;
         let open = |service: &&'static str| {
             let dir = layout.view_store(service);
             anyhow::Ok((*service, View::open(&backend, service, &dir, Settings::default(), Instant::now())?))

@@ -55,7 +55,7 @@ pub(super) fn work(
     let member = member_id(&layout, || format!("partyline-{}", uuid::Uuid::new_v4()))?;
     let mut total = Counts::default();
     let finished = supervise(stop, Health::of("projector"), |health| {
-        let mut project = Project::open(log.backend.clone(), &member, layout.clone(), config.work.clone())?;
+        let mut project = Project::open(log.backend.clone(), &member, &layout, config.work.clone())?;
         match drive(&mut project, log, stop, end.as_deref_mut(), health) {
             Ok(finished) => {
                 add(&mut total, project.close(Instant::now())?);

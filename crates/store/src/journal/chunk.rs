@@ -1,8 +1,8 @@
 //! A chunk of a journal's list: consecutive records, each after its length.
 
-/// Bytes of a chunk. A record that would not fit begins a new one, so where chunks end depends on the records alone.
-/// A longer record has a chunk of its own.
-pub(super) const CHUNK_BYTES: usize = crate::writer::PIECE_BYTES;
+/// Bytes of a chunk, before compression. A record that would not fit begins a new one, so where chunks end depends on
+/// the records alone. A longer record has a chunk of its own.
+pub(super) const CHUNK_BYTES: usize = 12_000;
 const LENGTH_BYTES: usize = 4;
 
 /// Records `first..next()` of a list.

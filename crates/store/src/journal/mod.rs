@@ -14,14 +14,15 @@ use self::{
     window::Window,
 };
 use crate::{
+    blob::Blobs,
     error::StoreError,
     part::{Part, Steps},
     shared::{Name, Shared},
-    writer::{KEY_BYTES, RECORD_BYTES, Writer},
+    writer::{KEY_BYTES, RECORD_BYTES},
 };
 
-/// Full chunks that one call of [`Journal::write_back`] writes at most: 256 KB.
-const WRITE_BACK_CHUNKS: usize = 85;
+/// Bytes of full chunks after which one call of [`Journal::write_back`] stops.
+const WRITE_BACK_BYTES: usize = 4 << 20;
 
 /// Lists of records, numbered from 0. How long a list is, the caller knows and says: what is on disk beyond that is
 /// left from a crash, so records may be written before the checkpoint that makes them count.
@@ -129,15 +130,16 @@ impl Journal {
     }
 
     /// Writes full chunks whose transactions are committed, up to `committed_ticket`, so that the checkpoint has less
-    /// to do. At most 256 KB a call.
+    /// to do. At most about 4 MB a call.
     ///
     /// # Errors
     /// What the disk says.
     pub fn write_back(&mut self, committed_ticket: u64) -> Result<(), StoreError> {
         self.name.shared.check()?;
-        let disk = Disk { shared: &self.name.shared, tree: &self.tree };
-        let mut writer = Writer::new(disk.shared, disk.tree);
-        for _ in 0..WRITE_BACK_CHUNKS {
+        let disk = Disk(Blobs { shared: &self.name.shared, tree: &self.tree });
+        let mut writer = disk.0.writer();
+        let mut bytes = 0;
+        while bytes < WRITE_BACK_BYTES {
             let Some((list, Some(ticket))) = self.full.front() else {
                 break;
             };
@@ -147,6 +149,7 @@ impl Journal {
             if let Some(chunk) = self.tails.get_mut(list).and_then(|tail| tail.full.pop_front()) {
                 disk.write(&mut writer, list, &chunk)?;
                 self.pending_bytes -= chunk.bytes().len();
+                bytes += chunk.bytes().len();
             }
             self.full.pop_front();
         }
@@ -160,14 +163,14 @@ impl Journal {
     }
 
     fn disk(&self) -> Disk<'_> {
-        Disk { shared: &self.name.shared, tree: &self.tree }
+        Disk(Blobs { shared: &self.name.shared, tree: &self.tree })
     }
 }
 
 /// Fetches the end of a list for an append at `index`, and removes what is stale. Also returns its pending bytes.
 #[cold]
 fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreError> {
-    disk.shared.check()?;
+    disk.0.shared.check()?;
     if list.len() > KEY_BYTES {
         return Err(StoreError::TooLarge { what: "a list's name", bytes: list.len(), bound: KEY_BYTES });
     }
@@ -177,7 +180,7 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     let mut open = disk.chunk_before(list, index)?.unwrap_or_else(|| Chunk::starting_at(0));
     if open.next() < index {
         let end = open.next();
-        return Err(disk.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
+        return Err(disk.0.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
     }
     // A chunk that was cut must be written again even if nothing is added to it: the next one begins inside of what
     // it was.
@@ -198,10 +201,10 @@ impl Steps for Journal {
         Arc::ptr_eq(&self.name.shared, store)
     }
 
-    /// Chunks need no attempt's number: what they hold beyond the lists' committed lengths is cut when it is read.
-    fn write_dirty(&mut self, _attempt: u64) -> Result<(), StoreError> {
-        let disk = Disk { shared: &self.name.shared, tree: &self.tree };
-        let mut writer = Writer::new(disk.shared, disk.tree);
+    /// Chunks need no manifest: what they hold beyond the lists' committed lengths is cut when it is read.
+    fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        let disk = Disk(Blobs { shared: &self.name.shared, tree: &self.tree });
+        let mut writer = disk.0.writer();
         for tail in self.tails.in_order() {
             for chunk in &tail.full {
                 disk.write(&mut writer, &tail.name, chunk)?;
@@ -210,16 +213,16 @@ impl Steps for Journal {
                 disk.write(&mut writer, &tail.name, &tail.open)?;
             }
         }
-        writer.flush()
+        writer.flush()?;
+        Ok(None)
     }
 
-    fn committed(&mut self) -> Result<(), StoreError> {
+    fn committed(&mut self) {
         for tail in self.tails.in_order() {
             tail.full.clear();
             tail.dirty = false;
         }
         self.full.clear();
         (self.unsealed, self.pending_bytes) = (0, 0);
-        Ok(())
     }
 }

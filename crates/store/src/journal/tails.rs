@@ -7,8 +7,8 @@ use std::{
 
 use super::chunk::Chunk;
 
-/// Lists whose clean ends stay in memory, so that the next append need not fetch them; 3 KB each.
-pub(super) const TAIL_LISTS: usize = 2_048;
+/// Lists whose clean ends stay in memory, so that the next append need not fetch them; 12 KB each at most.
+pub(super) const TAIL_LISTS: usize = 512;
 
 /// The end of one list.
 pub(super) struct Tail {

@@ -2,20 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::slots::Slot;
-use crate::error::StoreError;
-
 /// Bytes that a record costs beside its own and twice its place in a table: index, counters, the allocator.
 const OVERHEAD_BYTES: usize = 96;
 /// What is let go of at once is at least this part of the bound, so that the search for it is paid seldom.
 const SLACK_PART: usize = 32;
 
 /// One record.
-pub(super) struct Entry<T> {
-    pub(super) key: Arc<[u8]>,
-    pub(super) value: T,
-    /// Where it lies in sled; `None` if it does not.
-    pub(super) slot: Option<Slot>,
+struct Entry<T> {
+    key: Arc<[u8]>,
+    value: T,
+    /// Whether there is one in a run, which must not show through.
+    stored: bool,
     weight: usize,
     dirty: bool,
     used: bool,
@@ -26,37 +23,33 @@ pub(super) struct Cache<T> {
     index: HashMap<Arc<[u8]>, usize>,
     entries: Vec<Entry<T>>,
     weigh: fn(&T) -> usize,
-    bound_bytes: usize,
     cached_bytes: usize,
     dirty_bytes: usize,
     /// Handed out to be changed: its weight is not known until the next call.
     lent: Option<usize>,
+    /// What was found last: the next call is often for the same record.
+    last: usize,
     hand: usize,
 }
 
 impl<T> Cache<T> {
-    pub(super) fn new(weigh: fn(&T) -> usize, bound_bytes: usize) -> Self {
-        Self {
-            index: HashMap::new(),
-            entries: Vec::new(),
-            weigh,
-            bound_bytes,
-            cached_bytes: 0,
-            dirty_bytes: 0,
-            lent: None,
-            hand: 0,
+    pub(super) fn new(weigh: fn(&T) -> usize) -> Self {
+        Self { index: HashMap::new(), entries: Vec::new(), weigh, cached_bytes: 0, dirty_bytes: 0, lent: None,
+            last: 0, hand: 0 }
+    }
+
+    pub(super) fn find(&mut self, key: &[u8]) -> Option<usize> {
+        if self.entries.get(self.last).is_none_or(|entry| *entry.key != *key) {
+            self.last = self.index.get(key).copied()?;
         }
+        Some(self.last)
     }
 
-    pub(super) fn find(&self, key: &[u8]) -> Option<usize> {
-        self.index.get(key).copied()
-    }
-
-    pub(super) fn insert(&mut self, key: &[u8], value: T, slot: Option<Slot>) -> usize {
+    pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {
         let (at, key) = (self.entries.len(), Arc::<[u8]>::from(key));
         let weight = self.weight(&key, &value);
         self.index.insert(Arc::clone(&key), at);
-        self.entries.push(Entry { key, value, slot, weight, dirty: false, used: true });
+        self.entries.push(Entry { key, value, stored, weight, dirty: false, used: true });
         self.cached_bytes += weight;
         at
     }
@@ -89,37 +82,34 @@ impl<T> Cache<T> {
         self.dirty_bytes - lent_was + lent_is
     }
 
-    /// The dirty records; in the order of their keys, which sled writes fastest.
-    pub(super) fn dirty_in_key_order(&self) -> Vec<&Entry<T>> {
-        let mut dirty: Vec<_> = self.entries.iter().filter(|entry| entry.dirty).collect();
+    /// The dirty records that are to be written, in the order of their keys; `keep` says which are worth it.
+    pub(super) fn dirty_in_key_order(&self, keep: fn(&T) -> bool) -> Vec<(&[u8], &T)> {
+        let is_due = |entry: &&Entry<T>| entry.dirty && (entry.stored || keep(&entry.value));
+        let mut dirty: Vec<_> = self.entries.iter().filter(is_due).collect();
         dirty.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        dirty
+        dirty.into_iter().map(|entry| (&*entry.key, &entry.value)).collect()
     }
 
-    /// Makes every record clean, after `written` has seen each that was dirty.
-    pub(super) fn clean(
-        &mut self,
-        mut written: impl FnMut(&mut Entry<T>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    /// Makes every record clean: those that were due are written.
+    pub(super) fn clean(&mut self, keep: fn(&T) -> bool) {
         self.settle();
         for entry in self.entries.iter_mut().filter(|entry| entry.dirty) {
-            written(entry)?;
             entry.dirty = false;
+            entry.stored |= keep(&entry.value);
         }
         self.dirty_bytes = 0;
-        Ok(())
     }
 
     /// Lets go of clean records down to the bound, the first that were not used since the hand last passed them.
-    pub(super) fn trim(&mut self) {
+    pub(super) fn trim(&mut self, max_bytes: usize) {
         self.settle();
-        let slack = self.bound_bytes / SLACK_PART;
+        let slack = max_bytes / SLACK_PART;
         // Where nearly everything is dirty there is nothing to be had from looking.
-        if self.cached_bytes <= self.bound_bytes + slack || self.cached_bytes - self.dirty_bytes <= slack {
+        if self.cached_bytes <= max_bytes + slack || self.cached_bytes - self.dirty_bytes <= slack {
             return;
         }
         let mut looks_left = 2 * self.entries.len();
-        while self.cached_bytes > self.bound_bytes && looks_left > 0 {
+        while self.cached_bytes > max_bytes && looks_left > 0 {
             looks_left -= 1;
             if self.hand >= self.entries.len() {
                 self.hand = 0;

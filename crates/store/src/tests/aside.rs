@@ -3,7 +3,7 @@
 use std::{fs, sync::mpsc, thread, time::Duration};
 
 use super::*;
-use crate::{meta::FAILED_ATTEMPTS, place::Place};
+use crate::place::Place;
 
 fn make(dir: &Path) {
     let mut store = reopen(dir);
@@ -35,8 +35,6 @@ fn another_identity_is_moved_aside() {
         (with(|i| i.role = "view:desk".into()), "its role is project, not view:desk"),
         (with(|i| i.log_id = "log2".into()), "its log is log, not log2"),
         (with(|i| i.topic = "commands2".into()), "its topic is commands, not commands2"),
-        (with(|i| i.partition = Some(4)), "its partition is 3, not 4"),
-        (with(|i| i.partition = None), "its partition is 3, not all"),
         (with(|i| i.format = 2), "its format is 1, not 2"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -45,8 +43,8 @@ fn another_identity_is_moved_aside() {
         let opened = open::open(&path, &identity, OPTIONS, BOOT).unwrap();
         let aside = opened.moved_aside.unwrap();
         assert_eq!((aside.reason.as_str(), aside.path), (reason, dir.path().join("store.aside-1")));
-        assert_eq!((opened.store.identity(), opened.store.position()), (&identity, None));
-        assert!(rows(&opened.store.table("t", CODEC).unwrap()).is_empty());
+        assert_eq!((opened.database.identity(), opened.database.store("s").unwrap().position()), (&identity, None));
+        assert!(rows(&opened.database.store("s").unwrap().table("t", CODEC).unwrap()).is_empty());
     }
 }
 
@@ -67,21 +65,18 @@ fn what_is_doubtful_is_moved_aside() {
         ("its identity cannot be read", |dir| {
             in_sled(dir, |meta| drop(meta.insert("identity", b"nonsense".as_slice()).unwrap()));
         }),
-        ("its progress cannot be read", |dir| {
+        ("its number of checkpoints cannot be read", |dir| {
             in_sled(dir, |meta| {
-                let mut progress = meta.get("progress").unwrap().unwrap().to_vec();
-                progress[20] ^= 1;
-                meta.insert("progress", progress).unwrap();
+                let mut progress = meta.get("checkpoints").unwrap().unwrap().to_vec();
+                progress[4] ^= 1;
+                meta.insert("checkpoints", progress).unwrap();
             });
         }),
-        ("it does not say whose it is", |dir| in_sled(dir, |meta| drop(meta.remove("progress").unwrap()))),
-        ("its list of failed checkpoints cannot be read", |dir| {
-            in_sled(dir, |meta| drop(meta.insert("failed", b"".as_slice()).unwrap()));
-        }),
+        ("it does not say whose it is", |dir| in_sled(dir, |meta| drop(meta.remove("checkpoints").unwrap()))),
         ("", |dir| fs::write(dir.join("sled/conf"), "nonsense that is long enough").unwrap()),
         // sled takes this one for an empty database.
         ("whose it is", |dir| fs::write(dir.join("sled/db"), vec![0x55; 600_000]).unwrap()),
-        ("", |dir| fs::File::options().write(true).open(dir.join("sled/db")).unwrap().set_len(3_000).unwrap()),
+        ("", |dir| fs::File::options().write(true).open(dir.join("sled/db")).unwrap().set_len(600).unwrap()),
     ];
     for (number, (reason, spoil)) in cases.iter().enumerate() {
         let dir = tempfile::tempdir().unwrap();
@@ -140,7 +135,7 @@ fn another_generation_is_refused_and_left_alone() {
     }
     // Not even the mark of its clean stop is gone: a machine that stops now costs nothing.
     let opened = open::open(&path, &identity(), OPTIONS, "boot-2").unwrap();
-    assert_eq!((opened.moved_aside, opened.store.position()), (None, Some(&b"position"[..])));
+    assert_eq!((opened.moved_aside, opened.database.store("s").unwrap().position()), (None, Some(&b"position"[..])));
 }
 
 #[test]
@@ -149,11 +144,11 @@ fn a_clean_stop_outlives_the_machine_and_a_killed_process_does_not() {
     let path = dir.path().join("store");
     make(&path);
     let opened = open::open(&path, &identity(), OPTIONS, "boot-2").unwrap();
-    assert_eq!((opened.moved_aside, opened.store.position()), (None, Some(&b"position"[..])));
-    drop(opened.store); // not closed
+    assert_eq!((opened.moved_aside, opened.database.store("s").unwrap().position()), (None, Some(&b"position"[..])));
+    drop(opened.database); // not closed
     let opened = open::open(&path, &identity(), OPTIONS, "boot-2").unwrap();
-    assert_eq!((opened.moved_aside, opened.store.position()), (None, Some(&b"position"[..])));
-    drop(opened.store);
+    assert_eq!((opened.moved_aside, opened.database.store("s").unwrap().position()), (None, Some(&b"position"[..])));
+    drop(opened.database);
     for (boot, aside) in [("boot-3", "store.aside-1"), ("boot-4", "store.aside-2")] {
         let opened = open::open(&path, &identity(), OPTIONS, boot).unwrap();
         assert_eq!(opened.moved_aside.unwrap().path, dir.path().join(aside));
@@ -207,39 +202,18 @@ fn a_database_that_is_being_let_go_of_is_waited_for() {
 fn reading_needs_a_store_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
-    let read = || open::open_existing(&path, OPTIONS, BOOT);
+    let read = || open::open_existing(&path, OPTIONS, BOOT).map(Alone::from);
     assert!(matches!(read(), Err(StoreError::Missing { .. })));
     fs::create_dir(&path).unwrap();
     assert!(matches!(read(), Err(StoreError::Missing { .. })));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "not even a lock was made");
     make(&path);
     let mut store = read().unwrap();
-    assert_eq!((store.identity(), store.position()), (&identity(), Some(&b"position"[..])));
+    assert_eq!((store.database.identity(), store.position()), (&identity(), Some(&b"position"[..])));
     let mut table = store.table("t", CODEC).unwrap();
     assert_eq!(rows(&table).len(), 50);
     assert!(matches!(store.checkpoint(b"2", &mut [&mut table]), Err(StoreError::Misuse(_))));
-    assert!(store.size_bytes() > 0);
+    assert!(store.database.size_bytes() > 0);
     drop(table);
     store.close().unwrap();
-}
-
-/// With the last one that can be remembered it still opens; with one more it does not.
-#[test]
-fn interrupted_checkpoints_are_remembered_up_to_a_bound() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("store");
-    make(&path);
-    let interrupt = |remembered: usize, begun: u64| {
-        in_sled(&path, |meta| {
-            let failed: Vec<u64> = (2..).take(remembered).collect();
-            meta.insert("failed", crate::meta::encode_failed(&failed)).unwrap();
-            let progress = crate::meta::Progress { begun, committed: 1, position: None };
-            meta.insert("progress", progress.encode()).unwrap();
-        });
-    };
-    interrupt(FAILED_ATTEMPTS - 1, 9_000);
-    drop(reopen(&path));
-    drop(reopen(&path));
-    interrupt(FAILED_ATTEMPTS, 9_001);
-    assert!(open(&path).unwrap().moved_aside.unwrap().reason.contains("4096 of its checkpoints"));
 }

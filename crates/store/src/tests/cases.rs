@@ -1,9 +1,7 @@
 //! Single cases of checkpoints, caches and misuse.
 
-use std::sync::atomic::Ordering;
-
 use super::*;
-use crate::Digest;
+use crate::{Digest, Due};
 
 fn set(table: &mut Table<Bytes>, key: &str, value: &str) {
     *table.write(key.as_bytes()).unwrap() = value.as_bytes().to_vec();
@@ -18,7 +16,7 @@ fn interrupted(dir: &Path, writes: u64, changes: &[(&str, &str)]) {
     let mut store = reopen(dir);
     let mut table = store.table("t", CODEC).unwrap();
     changes.iter().for_each(|(key, value)| set(&mut table, key, value));
-    store.shared.batches_until_fault.store(writes, Ordering::Relaxed);
+    store.fault_after(writes);
     assert!(store.checkpoint(b"interrupted", &mut [&mut table]).is_err());
     // Nothing goes on after a failure.
     assert!(matches!(store.checkpoint(b"again", &mut [&mut table]), Err(StoreError::Broken)));
@@ -54,7 +52,7 @@ fn failed_attempts_never_come_back() {
     complete(dir, "1", &[("a", "1"), ("d", "1")]);
     check(dir, "1", &[("a", "1"), ("d", "1")]);
     // b and c of the failed attempts lie there with lower numbers than the committed one.
-    interrupted(dir, 2, &[("a", "z"), ("b", "z"), ("c", "z"), ("d", "z")]);
+    interrupted(dir, 0, &[("a", "z"), ("b", "z"), ("c", "z"), ("d", "z")]);
     interrupted(dir, 1, &[("a", "w"), ("b", "w"), ("c", "w"), ("d", "w")]);
     complete(dir, "2", &[("b", "2")]);
     check(dir, "2", &[("a", "1"), ("b", "2"), ("d", "1")]);
@@ -65,58 +63,49 @@ fn removed_records_stay_removed() {
     let dir = tempfile::tempdir().unwrap();
     let dir = &dir.path().join("store");
     for (position, value) in [("1", "1"), ("2", "2")] {
-        // Both slots are used in turn, so the removal is seen from each.
-        complete(dir, position, &[("a", value)]);
+        complete(dir, position, &[("a", value), ("b", "b")]);
         interrupted(dir, 0, &[("a", "")]);
-        check(dir, position, &[("a", value)]);
+        check(dir, position, &[("a", value), ("b", "b")]);
     }
     complete(dir, "3", &[("a", "")]);
-    check(dir, "3", &[]);
-    let store = reopen(dir);
-    let tree = store.shared.db.open_tree("table/t").unwrap();
-    assert!(tree.is_empty(), "nothing of it is left");
+    check(dir, "3", &[("b", "b")]);
+    assert_eq!(get(&mut reopen(dir).table("t", CODEC).unwrap(), "a"), "");
+    complete(dir, "4", &[("a", "4")]);
+    check(dir, "4", &[("a", "4"), ("b", "b")]);
 }
 
-/// A long record lies in many pieces; wherever removing them is cut off, neither of its slots shows through.
+/// Several stores of one database move together or not at all, whichever write is refused.
 #[test]
-fn a_removal_that_is_cut_off_brings_nothing_back() {
-    let mut cut_off_after_the_commit = 0;
-    for writes in 0..12 {
+fn stores_are_kept_together() {
+    for writes in 0..6 {
         let dir = tempfile::tempdir().unwrap();
         let dir = &dir.path().join("store");
-        let long = "x".repeat(14_000);
-        complete(dir, "1", &[("a", &long), ("b", "b")]);
-        complete(dir, "2", &[("a", &long)]);
-        let mut store = reopen(dir);
-        let mut table = store.table("t", CODEC).unwrap();
-        set(&mut table, "a", "");
-        store.shared.batches_until_fault.store(writes, Ordering::Relaxed);
-        let done = store.checkpoint(b"3", &mut [&mut table]).is_ok();
-        let committed = store.position() == Some(b"3");
-        cut_off_after_the_commit += u32::from(committed && !done);
-        drop((table, store));
-        if committed {
-            check(dir, "3", &[("b", "b")]);
-            complete(dir, "4", &[("a", "new")]);
-            check(dir, "4", &[("a", "new"), ("b", "b")]);
-        } else {
-            check(dir, "2", &[("a", &long), ("b", "b")]);
+        let database = open(dir).unwrap().database;
+        let (mut one, mut two) = (database.store("1").unwrap(), database.store("2").unwrap());
+        assert!(matches!(database.store("1"), Err(StoreError::Misuse(_))));
+        let (mut a, mut b) = (one.table("t", CODEC).unwrap(), two.table("t", CODEC).unwrap());
+        let mut done = Vec::new();
+        for position in ["1", "2"] {
+            (0..5).for_each(|n| set(&mut a, &format!("a{n}"), position));
+            (0..5).for_each(|n| set(&mut b, &format!("b{n}"), position));
+            if position == "2" {
+                database.base.batches_until_fault.store(writes, std::sync::atomic::Ordering::Relaxed);
+            }
+            let due = |store, part| Due { store, position: position.as_bytes().to_vec(), parts: vec![part] };
+            done.push(database.checkpoint(&mut [due(&mut one, &mut a), due(&mut two, &mut b)]).is_ok());
+        }
+        drop((a, b, one, two, database));
+        let expected = if done[1] { "2" } else { "1" };
+        assert_eq!(done, [true, writes > 2], "{writes}");
+        let database = open(dir).unwrap().database;
+        for name in ["1", "2"] {
+            let store = database.store(name).unwrap();
+            assert_eq!(store.position(), Some(expected.as_bytes()));
+            let rows = rows(&store.table("t", CODEC).unwrap());
+            assert_eq!(rows.len(), 5);
+            assert!(rows.iter().all(|(_, value)| value == expected.as_bytes()), "{writes}");
         }
     }
-    assert!(cut_off_after_the_commit > 2, "{cut_off_after_the_commit}");
-}
-
-/// Should pages of an attempt ever survive that the store does not know to have begun, they do not count either.
-#[test]
-fn an_unknown_attempt_does_not_count() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = &dir.path().join("store");
-    complete(dir, "1", &[("a", "1")]);
-    let store = reopen(dir);
-    let of_attempt_2 = [&2_u64.to_be_bytes()[..], &[1], b"2"].concat();
-    store.shared.db.open_tree("table/t").unwrap().insert(b"a\x01", of_attempt_2).unwrap();
-    drop(store);
-    check(dir, "1", &[("a", "1")]);
 }
 
 #[test]
@@ -136,6 +125,8 @@ fn a_checkpoint_takes_every_open_part_of_its_own_store() {
     assert!(matches!(store.close(), Err(StoreError::Misuse(_))), "a is open");
 }
 
+const BOUND_BYTES: usize = 4_000;
+
 #[test]
 fn memory_is_counted_and_kept_to_its_bound() {
     let dir = tempfile::tempdir().unwrap();
@@ -143,7 +134,7 @@ fn memory_is_counted_and_kept_to_its_bound() {
     let mut table = store.table("t", CODEC).unwrap();
     for number in 0..200 {
         set(&mut table, &format!("{number:03}"), "some forty bytes of a value, or thereby");
-        table.trim();
+        table.trim(BOUND_BYTES);
     }
     let dirty = table.dirty_bytes();
     assert!(dirty > 200 * (39 + 24) && dirty < 200 * 400, "{dirty}");
@@ -155,8 +146,8 @@ fn memory_is_counted_and_kept_to_its_bound() {
     assert_eq!(table.dirty_bytes(), 0);
     for number in 0..200 {
         table.read(format!("{number:03}").as_bytes()).unwrap();
-        table.trim();
-        let most = OPTIONS.table_cache_bytes + OPTIONS.table_cache_bytes / 32 + 400;
+        table.trim(BOUND_BYTES);
+        let most = BOUND_BYTES + BOUND_BYTES / 32 + 400;
         assert!(number == 0 || table.cached_bytes() <= most, "{}", table.cached_bytes());
     }
     assert_eq!(get(&mut table, "199"), "some forty bytes of a value, or thereby");
@@ -168,9 +159,9 @@ fn what_is_too_large_is_refused() {
     let mut store = reopen(&dir.path().join("store"));
     let mut table = store.table("t", CODEC).unwrap();
     assert!(matches!(table.read(&[7; 1_025]), Err(StoreError::TooLarge { bound: 1_024, .. })));
-    *table.write(b"a").unwrap() = vec![1; 765_000];
+    *table.write(b"a").unwrap() = vec![1; 1 << 20];
     store.checkpoint(b"1", &mut [&mut table]).unwrap();
-    assert_eq!(rows(&table)[0].1.len(), 765_000);
+    assert_eq!(rows(&table)[0].1.len(), 1 << 20);
     table.write(b"a").unwrap().push(1);
     assert!(matches!(store.checkpoint(b"2", &mut [&mut table]), Err(StoreError::TooLarge { .. })));
 }

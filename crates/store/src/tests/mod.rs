@@ -4,10 +4,14 @@ mod aside;
 mod cases;
 mod journal;
 mod model;
+mod runs;
 
-use std::{ops::ControlFlow, path::Path};
+use std::{
+    ops::{ControlFlow, Deref, DerefMut},
+    path::Path,
+};
 
-use crate::{Codec, Identity, Opened, Options, Store, StoreError, Table, open};
+use crate::{Codec, Database, Identity, Opened, Options, Store, StoreError, Table, open};
 
 /// A record of the tests: bytes; an empty one is not stored.
 type Bytes = Vec<u8>;
@@ -19,7 +23,7 @@ const CODEC: Codec<Bytes> = Codec {
     keep: |record| !record.is_empty(),
 };
 
-const OPTIONS: Options = Options { sled_cache_bytes: 4 << 20, table_cache_bytes: 4_000 };
+const OPTIONS: Options = Options { sled_cache_bytes: 4 << 20 };
 const BOOT: &str = "boot-1";
 
 fn identity() -> Identity {
@@ -27,7 +31,6 @@ fn identity() -> Identity {
         role: "project".into(),
         log_id: "log".into(),
         topic: "commands".into(),
-        partition: Some(3),
         generation: "v1".into(),
         format: 1,
     }
@@ -37,11 +40,49 @@ fn open(dir: &Path) -> Result<Opened, StoreError> {
     open::open(dir, &identity(), OPTIONS, BOOT)
 }
 
+/// A database and the one store that a test has in it.
+struct Alone {
+    store: Store,
+    database: Database,
+}
+
+impl Deref for Alone {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl DerefMut for Alone {
+    fn deref_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+}
+
+impl From<Database> for Alone {
+    fn from(database: Database) -> Self {
+        Self { store: database.store("s").unwrap(), database }
+    }
+}
+
+impl Alone {
+    fn close(self) -> Result<(), StoreError> {
+        drop(self.store);
+        self.database.close()
+    }
+
+    /// The write after so many others is refused.
+    fn fault_after(&self, writes: u64) {
+        self.database.base.batches_until_fault.store(writes, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// Opens a store that must not be moved aside.
-fn reopen(dir: &Path) -> Store {
+fn reopen(dir: &Path) -> Alone {
     let opened = open(dir).unwrap();
     assert_eq!(opened.moved_aside, None);
-    opened.store
+    opened.database.into()
 }
 
 fn rows(table: &Table<Bytes>) -> Vec<(Bytes, Bytes)> {

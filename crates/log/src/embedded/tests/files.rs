@@ -114,7 +114,7 @@ fn a_full_disk_loses_nothing_that_was_committed() {
             add(&mut batch, &view, 0, "k", &"v".repeat(500));
         }
         batch.commit(0, committed + 1, String::new());
-        match intake.submit(batch) {
+        match intake.submit(&mut batch) {
             Ok(()) => committed += 1,
             Err(error) => break error,
         }

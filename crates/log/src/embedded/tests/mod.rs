@@ -51,7 +51,8 @@ fn rows_of(records: &Records) -> Vec<Row> {
 fn add(batch: &mut Batch, topic: &Arc<str>, partition: Partition, key: &str, value: &str) {
     let key = batch.write(|bytes| bytes.extend_from_slice(key.as_bytes()));
     let value = batch.write(|bytes| bytes.extend_from_slice(value.as_bytes()));
-    batch.push(topic, partition, key, value);
+    let target = batch.target(topic, partition);
+    batch.push(target, key, value);
 }
 
 /// Publishes records and says where they are.

@@ -58,7 +58,7 @@ fn a_projector_gets_in_between_another_process_that_writes_all_the_time() {
             let mut batch = Batch::default();
             add(&mut batch, &view, 0, "k", "v");
             batch.commit(0, n, String::new());
-            intake.submit(batch).unwrap();
+            intake.submit(&mut batch).unwrap();
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
@@ -91,8 +91,9 @@ fn headers_keys_and_times_come_back() {
     let mut batch = Batch::default();
     let (key, value) = (batch.write(|_| ()), batch.write(|bytes| bytes.extend_from_slice(b"\xff\x00")));
     let headers = vec![("reason", "INVALID".to_owned()), ("detail", String::new())];
-    batch.push_with_headers(dead, 1, key, value, headers);
-    started(&log).0.submit(batch).unwrap();
+    let target = batch.target(dead, 1);
+    batch.push_with_headers(target, key, value, headers);
+    started(&log).0.submit(&mut batch).unwrap();
 
     let mut records = Records::default();
     log.reader(dead, &[(1, 0)]).unwrap().next(&mut records, DEADLINE).unwrap();

@@ -1,0 +1,22 @@
+//! A block of a run: records in key order, each key and value behind their lengths.
+
+/// A block is cut once it has this many bytes, before compression.
+pub(super) const BLOCK_BYTES: usize = if cfg!(test) { 2_000 } else { 16 * 1024 };
+
+/// Appends a record. Lengths are within bounds that were checked where the record came in.
+pub(super) fn push(block: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    block.extend_from_slice(&(key.len() as u16).to_le_bytes());
+    block.extend_from_slice(&(value.len() as u32).to_le_bytes());
+    block.extend_from_slice(key);
+    block.extend_from_slice(value);
+}
+
+/// The record that begins at `at`, and where the next one does; `None` at the end.
+pub(super) fn record(block: &[u8], at: usize) -> Option<(&[u8], &[u8], usize)> {
+    let rest = block.get(at..)?;
+    let (key, rest) = rest.split_first_chunk::<2>()?;
+    let (value, rest) = rest.split_first_chunk::<4>()?;
+    let (key, rest) = rest.split_at_checked(u16::from_le_bytes(*key).into())?;
+    let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*value) as usize)?;
+    Some((key, value, block.len() - rest.len()))
+}

@@ -1,0 +1,233 @@
+//! Sorted runs: how records lie in sled. Each checkpoint writes what has changed as a new run, in key order and in
+//! blocks, and nothing is ever overwritten: that is what sled is fastest at, and why a checkpoint that is cut off
+//! leaves the one before whole. The newest run that has a key has its record.
+//!
+//! - `run`: one run. `block`: a block's bytes. `filter`: which runs need not be asked for a key.
+//! - `merge`: several runs read as one. `pick`: which ones are made one, so that there are never many.
+//!
+//! The checkpoint's manifest says which runs count; what lies there besides is left from a crash, and is removed.
+
+mod block;
+mod filter;
+mod merge;
+mod pick;
+mod run;
+
+use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
+
+use self::{
+    filter::Hash,
+    merge::Merged,
+    run::{Draft, Run},
+};
+use crate::{
+    blob::Blobs,
+    error::StoreError,
+    fields::{Reader, Writer as Fields},
+    shared::Name,
+};
+
+/// What removing a key costs, in the bytes that could be merged instead.
+const REMOVAL_BYTES: usize = 4_000;
+
+/// Takes a key and a value, and says whether to go on.
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
+
+/// The runs of one table.
+pub(crate) struct Runs {
+    // The tree comes first: the database must be let go of before the name, which may hold the last of its lock.
+    tree: sled::Tree,
+    name: Name,
+    filtered: bool,
+    /// Newest first.
+    runs: Vec<Arc<Run>>,
+    next_id: u64,
+    merge: Option<Merge>,
+    /// Merged into others that the next checkpoint will name instead.
+    replaced: Vec<u64>,
+    /// Not named by the last checkpoint.
+    garbage: VecDeque<u64>,
+}
+
+/// Runs that are being made one.
+struct Merge {
+    inputs: Vec<u64>,
+    from: Merged,
+    draft: Draft,
+}
+
+impl Runs {
+    /// The runs that a manifest names; `filtered` says whether keys are asked for that may not be there.
+    pub(crate) fn open(
+        name: Name,
+        tree: sled::Tree,
+        filtered: bool,
+        manifest: Option<&[u8]>,
+    ) -> Result<Self, StoreError> {
+        let mut opened = Self {
+            tree,
+            name,
+            filtered,
+            runs: Vec::new(),
+            next_id: 1,
+            merge: None,
+            replaced: Vec::new(),
+            garbage: VecDeque::new(),
+        };
+        let unreadable =
+            || opened.name.shared.damaged(format!("the list of runs of {} cannot be read", opened.name.as_str()));
+        let mut runs = Vec::new();
+        if let Some(manifest) = manifest {
+            let mut fields = Reader::open(manifest).ok_or_else(unreadable)?;
+            for _ in 0..fields.number().ok_or_else(unreadable)? {
+                let (id, bytes) = fields.number().zip(fields.number()).ok_or_else(unreadable)?;
+                runs.push(Arc::new(Run::load(opened.blobs(), id, bytes, filtered)?));
+            }
+        }
+        opened.runs = runs;
+        opened.find_garbage()?;
+        Ok(opened)
+    }
+
+    /// Runs that lie there and were never named.
+    fn find_garbage(&mut self) -> Result<(), StoreError> {
+        let mut from = 0_u64;
+        loop {
+            let next = || self.tree.range(from.to_be_bytes().to_vec()..).keys().next().transpose();
+            let Some(key) = self.name.shared.call(next)? else { return Ok(()) };
+            let Some(id) = run::of_key(&key) else { return Err(self.name.shared.damaged("a key that is none")) };
+            if self.runs.iter().all(|run| run.id != id) {
+                self.garbage.push_back(id);
+            }
+            self.next_id = self.next_id.max(id + 1);
+            from = id + 1;
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn blobs(&self) -> Blobs<'_> {
+        Blobs { shared: &self.name.shared, tree: &self.tree }
+    }
+
+    /// The value of a key at the last checkpoint.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.name.shared.check()?;
+        let hash = Hash::of(key);
+        for run in self.runs.iter().filter(|run| run.may_have(hash)) {
+            if let Some(value) = run.get(self.blobs(), key)? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Visits the records from `from` on, in key order, until `visit` says stop.
+    pub(crate) fn scan(&self, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.name.shared.check()?;
+        let mut merged = Merged::new(&self.runs, from, self.blobs())?;
+        while let Some((key, value)) = merged.record() {
+            if visit(key, value)?.is_break() {
+                break;
+            }
+            merged.step(self.blobs())?;
+        }
+        Ok(())
+    }
+
+    /// Writes a new run; `fill` puts records in, in key order. It counts once a checkpoint names it.
+    pub(crate) fn add(
+        &mut self,
+        fill: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut draft = Draft::new(self.next_id, self.filtered);
+        let blobs = self.blobs();
+        let mut writer = blobs.writer();
+        fill(&mut |key, value| draft.push(blobs, &mut writer, key, value))?;
+        if draft.is_empty() {
+            return Ok(());
+        }
+        let run = draft.finish(blobs, &mut writer)?;
+        writer.flush()?;
+        self.runs.insert(0, Arc::new(run));
+        self.next_id += 1;
+        Ok(())
+    }
+
+    /// Which runs there are, for the checkpoint.
+    pub(crate) fn manifest(&self) -> Vec<u8> {
+        let fields = Fields::default().number(self.runs.len() as u64);
+        self.runs.iter().fold(fields, |fields, run| fields.number(run.id).number(run.bytes)).seal()
+    }
+
+    /// The checkpoint with the manifest that was asked for last is there.
+    pub(crate) fn committed(&mut self) {
+        self.garbage.extend(self.replaced.drain(..));
+    }
+
+    /// Merges and removes what is due; no more than about `max_bytes` of it. Says whether there is more to do.
+    pub(crate) fn tidy(&mut self, max_bytes: usize) -> Result<bool, StoreError> {
+        self.name.shared.check()?;
+        let left = self.remove_garbage(max_bytes)?;
+        if self.merge.is_none()
+            && let Some(due) = pick::due(self.runs.iter().map(|run| run.bytes))
+        {
+            let inputs = self.runs.get(due).unwrap_or_default();
+            let from = Merged::new(inputs, &[], self.blobs())?;
+            let inputs = inputs.iter().map(|run| run.id).collect();
+            self.merge = Some(Merge { inputs, from, draft: Draft::new(self.next_id, self.filtered) });
+            self.next_id += 1;
+        }
+        match self.merge.take() {
+            Some(merge) => self.merge_on(merge, left)?,
+            None => return Ok(!self.garbage.is_empty()),
+        }
+        Ok(true)
+    }
+
+    fn merge_on(&mut self, mut merge: Merge, max_bytes: usize) -> Result<(), StoreError> {
+        let blobs = Blobs { shared: &self.name.shared, tree: &self.tree };
+        let mut writer = blobs.writer();
+        let mut bytes = 0;
+        while let Some((key, value)) = merge.from.record() {
+            if bytes >= max_bytes {
+                writer.flush()?;
+                self.merge = Some(merge);
+                return Ok(());
+            }
+            bytes += key.len() + value.len();
+            merge.draft.push(blobs, &mut writer, key, value)?;
+            merge.from.step(blobs)?;
+        }
+        let run = merge.draft.finish(blobs, &mut writer)?;
+        writer.flush()?;
+        let at = self.runs.iter().position(|run| merge.inputs.contains(&run.id)).unwrap_or_default();
+        self.runs.retain(|run| !merge.inputs.contains(&run.id));
+        self.runs.insert(at, Arc::new(run));
+        self.replaced.extend(merge.inputs);
+        Ok(())
+    }
+
+    /// Removes keys of runs that no checkpoint names; returns what is left of `max_bytes`.
+    fn remove_garbage(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
+        let mut left = max_bytes;
+        while left > 0
+            && let Some(id) = self.garbage.front()
+        {
+            let range = id.to_be_bytes().to_vec()..(id + 1).to_be_bytes().to_vec();
+            let most = left.div_ceil(REMOVAL_BYTES);
+            let keys = || self.tree.range(range).keys().take(most).collect::<sled::Result<Vec<_>>>();
+            let keys = self.name.shared.call(keys)?;
+            let mut writer = self.blobs().writer();
+            keys.iter().try_for_each(|key| writer.remove(key))?;
+            writer.flush()?;
+            left = left.saturating_sub(keys.len() * REMOVAL_BYTES);
+            if keys.len() < most {
+                self.garbage.pop_front();
+            }
+        }
+        Ok(left)
+    }
+}

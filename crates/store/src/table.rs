@@ -1,0 +1,148 @@
+//! A table of records by key, behind a write-back cache.
+
+mod cache;
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use self::cache::Cache;
+use crate::{
+    codec::Codec,
+    error::StoreError,
+    part::{Part, Steps},
+    runs::Runs,
+    shared::Shared,
+    writer::{KEY_BYTES, RECORD_BYTES},
+};
+
+/// What [`Table::scan`] calls with each key and record; it says whether to go on.
+pub type Visitor<'a, T> = dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, StoreError> + 'a;
+
+/// Records by key. Reading and changing happen in memory; [`Store::checkpoint`](crate::Store::checkpoint) is what
+/// writes. A record that is not there reads as `T::default()`.
+pub struct Table<T> {
+    runs: Runs,
+    codec: Codec<T>,
+    cache: Cache<T>,
+}
+
+impl<T: Default> Table<T> {
+    pub(crate) fn new(runs: Runs, codec: Codec<T>) -> Self {
+        Self { runs, codec, cache: Cache::new(codec.weigh) }
+    }
+
+    /// The record of `key`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if it cannot be decoded, [`StoreError::TooLarge`] for a key over 1,024 bytes, what the
+    /// disk says.
+    pub fn read(&mut self, key: &[u8]) -> Result<&T, StoreError> {
+        let at = self.find(key)?;
+        Ok(self.cache.value(at))
+    }
+
+    /// The record of `key`, to be changed: the next checkpoint writes it.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    pub fn write(&mut self, key: &[u8]) -> Result<&mut T, StoreError> {
+        let at = self.find(key)?;
+        Ok(self.cache.lend(at))
+    }
+
+    /// Bytes of memory that only a checkpoint frees: the caller takes one when its bound is reached.
+    #[must_use]
+    pub fn dirty_bytes(&self) -> usize {
+        self.cache.dirty_bytes()
+    }
+
+    /// Bytes of memory of all records held, dirty ones included.
+    #[must_use]
+    pub fn cached_bytes(&self) -> usize {
+        self.cache.cached_bytes()
+    }
+
+    /// Lets go of records that were not used lately, down to a bound. Dirty records stay. To be called between
+    /// batches; mostly it does nothing.
+    pub fn trim(&mut self, max_bytes: usize) {
+        self.cache.trim(max_bytes);
+    }
+
+    /// Does some of the work that keeps it small, no more than about `max_bytes` of it; says whether there is more. To
+    /// be called between batches.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn tidy(&mut self, max_bytes: usize) -> Result<bool, StoreError> {
+        self.runs.tidy(max_bytes)
+    }
+
+    /// Visits the records with keys from `from` on, in the order of their keys, until `visit` says stop. It sees what
+    /// the last checkpoint wrote, not what is dirty.
+    ///
+    /// # Errors
+    /// What `visit` returns; [`StoreError::Damaged`] if a record cannot be decoded; what the disk says.
+    pub fn scan(&self, from: &[u8], visit: &mut Visitor<'_, T>) -> Result<(), StoreError> {
+        self.runs.scan(from, &mut |key, record| match self.decode(key, record)? {
+            record if (self.codec.keep)(&record) => visit(key, record),
+            _ => Ok(ControlFlow::Continue(())),
+        })
+    }
+
+    fn decode(&self, key: &[u8], record: &[u8]) -> Result<T, StoreError> {
+        (self.codec.decode)(record).map_err(|reason| {
+            let (key, name) = (key.escape_ascii(), self.runs.name());
+            name.shared.damaged(format!("the record {key} of {} does not decode: {reason}", name.as_str()))
+        })
+    }
+
+    /// Where in the cache the record of `key` is, after fetching it if need be.
+    fn find(&mut self, key: &[u8]) -> Result<usize, StoreError> {
+        if let Some(at) = self.cache.find(key) {
+            return Ok(at);
+        }
+        if key.len() > KEY_BYTES {
+            return Err(StoreError::TooLarge { what: "a key", bytes: key.len(), bound: KEY_BYTES });
+        }
+        let stored = self.runs.get(key)?;
+        let value = match &stored {
+            Some(record) => self.decode(key, record)?,
+            None => T::default(),
+        };
+        Ok(self.cache.insert(key, value, stored.is_some()))
+    }
+}
+
+impl<T> Part for Table<T> {}
+
+impl<T> Steps for Table<T> {
+    fn name(&self) -> &str {
+        self.runs.name().as_str()
+    }
+
+    fn belongs_to(&self, store: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.runs.name().shared, store)
+    }
+
+    fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        let codec = self.codec;
+        let dirty = self.cache.dirty_in_key_order(codec.keep);
+        self.runs.add(|put| {
+            let mut record = Vec::new();
+            for (key, value) in dirty {
+                record.clear();
+                (codec.encode)(value, &mut record);
+                if record.len() > RECORD_BYTES {
+                    return Err(StoreError::TooLarge { what: "a record", bytes: record.len(), bound: RECORD_BYTES });
+                }
+                put(key, &record)?;
+            }
+            Ok(())
+        })?;
+        Ok(Some(self.runs.manifest()))
+    }
+
+    fn committed(&mut self) {
+        self.cache.clean(self.codec.keep);
+        self.runs.committed();
+    }
+}
