@@ -34,8 +34,16 @@ pub(super) struct Cache<T> {
 
 impl<T> Cache<T> {
     pub(super) fn new(weigh: fn(&T) -> usize) -> Self {
-        Self { index: HashMap::new(), entries: Vec::new(), weigh, cached_bytes: 0, dirty_bytes: 0, lent: None,
-            last: 0, hand: 0 }
+        Self {
+            index: HashMap::new(),
+            entries: Vec::new(),
+            weigh,
+            cached_bytes: 0,
+            dirty_bytes: 0,
+            lent: None,
+            last: 0,
+            hand: 0,
+        }
     }
 
     pub(super) fn find(&mut self, key: &[u8]) -> Option<usize> {
