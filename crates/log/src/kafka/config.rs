@@ -212,7 +212,9 @@ mod tests {
         assert_eq!(check_property("sasl.password", "hunter2"), Ok(()));
         assert_eq!(check_property("acks", "1").unwrap_err(), "is set by partyline itself");
         assert!(check_property("colour", "red").unwrap_err().contains("No such configuration property"));
-        for (name, value) in [("socket.timeout.ms", "soon"), ("security.protocol", "magic"), ("linger.ms", "-1")] {
+        for (name, value) in
+            [("socket.timeout.ms", "soon"), ("security.protocol", "magic"), ("socket.timeout.ms", "-1")]
+        {
             let why = check_property(name, value).expect_err(name);
             assert!(why.contains(name), "{why}");
         }
