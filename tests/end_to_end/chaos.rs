@@ -12,7 +12,7 @@ use std::{
 
 use partyline_log::{Backend, Records};
 use partyline_tests::{
-    process::{Broker, Running},
+    process::{Broker, Running, run},
     rig::{PATIENCE, Read, Rig, bootstrap, exactly_once},
     workload,
 };
@@ -25,10 +25,15 @@ const KILLS: usize = 30;
 /// So many commands flow, some of them with history to publish.
 const COMMANDS: usize = 50_000;
 
+/// From real dialogues, as often as it takes.
 fn commands(count: usize, seed: u64) -> Vec<Value> {
-    let dialogues = workload::dialogues(count / 14).unwrap();
-    let mut commands = workload::from_dialogues(&dialogues, seed, 6);
-    assert!(commands.len() >= count, "the data make only {} commands", commands.len());
+    let some = workload::dialogues(count / 14).unwrap();
+    let mut commands = Vec::new();
+    let mut dialogues = Vec::new();
+    while commands.len() < count {
+        dialogues.extend(some.iter().cycle().take(some.len().max(count / 14)).cloned());
+        commands = workload::from_dialogues(&dialogues, seed, 6);
+    }
     commands.truncate(count);
     commands
 }
@@ -42,8 +47,7 @@ struct Scene {
 
 impl Scene {
     fn new(rig: Rig, log: String) -> Self {
-        let commands = rig.log.topics().commands.to_string();
-        let prefix = commands.trim_end_matches(".commands.v1").to_owned();
+        let prefix = rig.prefix();
         Self { rig, args: vec!["--log".to_owned(), log], prefix }
     }
 
@@ -58,12 +62,13 @@ impl Scene {
     }
 
     fn project(&self, data: &str, until_end: bool) -> Running {
+        self.start(data, if until_end { &["project", "--until-end"] } else { &["project"] })
+    }
+
+    fn start(&self, data: &str, verbs: &[&str]) -> Running {
         let data = self.rig.data(data).root().display().to_string();
-        let mut args = vec!["project", "--data", &data];
+        let mut args = [verbs, &["--data", &data]].concat();
         args.extend(self.args.iter().map(String::as_str));
-        if until_end {
-            args.push("--until-end");
-        }
         // Small, so that a kill finds a transaction or a checkpoint under way.
         let env = [
             ("PARTYLINE_PREFIX", self.prefix.as_str()),
@@ -72,6 +77,11 @@ impl Scene {
             ("PARTYLINE_CHECKPOINT_S", "1"),
         ];
         Running::start(&args, &env, &self.rig.dir.path().join("said"))
+    }
+
+    /// What the processes said.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.rig.dir.path().join("said")).unwrap_or_default()
     }
 
     /// All rows are there once, in order, none missing; views equal replays.
@@ -142,11 +152,23 @@ fn survives_kills(scene: &Scene, commands: &[Value], seed: u64) {
     let stop = Arc::new(AtomicBool::new(false));
     let watcher = watch(Arc::clone(&scene.rig.log), Arc::clone(&stop));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mut sent, mut positions) = (0, Vec::new());
     for some in commands.chunks(commands.len().div_ceil(KILLS)) {
         let running = scene.project("killed", false);
         scene.rig.publish(some);
-        running.kill_after(Duration::from_millis(rng.random_range(20..700)));
+        sent += some.len() as u64;
+        let before = taken(&scene.rig);
+        if rng.random_ratio(2, 3) {
+            // In its work; otherwise perhaps while it starts.
+            until(|| taken(&scene.rig) > before || before == sent);
+        }
+        running.kill_after(Duration::from_millis(rng.random_range(20..400)));
+        positions.push(taken(&scene.rig));
     }
+    assert_eq!(positions.len(), KILLS);
+    positions.dedup();
+    eprintln!("positions after kills: {positions:?}");
+    assert!(positions.len() > KILLS / 2, "most of the lives did nothing: {positions:?}");
     scene.project("killed", true).succeeds();
     stop.store(true, Ordering::Relaxed);
     let seen = watcher.join().unwrap();
@@ -160,18 +182,31 @@ fn kafka_kills() {
 
 #[test]
 fn embedded_kills() {
-    survives_kills(&Scene::embedded(), &commands(COMMANDS / 2, 32), 32);
+    survives_kills(&Scene::embedded(), &commands(COMMANDS, 32), 32);
+}
+
+/// How many commands the group has taken.
+fn taken(rig: &Rig) -> u64 {
+    rig.log.committed().unwrap_or_default().iter().map(|(_, committed)| committed.next_offset).sum()
+}
+
+/// Waits until something is so.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it was not so after {PATIENCE:?}");
+    }
 }
 
 /// Waits until the group has taken so many commands.
-fn committed(rig: &Rig, commands: u64) {
+fn committed(scene: &Scene, commands: u64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let done: u64 = rig.log.committed().unwrap_or_default().iter().map(|(_, c)| c.next_offset).sum();
+        let done = taken(&scene.rig);
         if done >= commands {
             return;
         }
-        assert!(Instant::now() < deadline, "only {done} of {commands} commands were taken");
+        assert!(Instant::now() < deadline, "only {done} of {commands} commands were taken:\n{}", scene.said());
     }
 }
 
@@ -184,22 +219,22 @@ fn kafka_rebalance() {
     let (second, third) = rest.split_at(4_000);
     let one = scene.project("one", false);
     scene.rig.publish(first);
-    committed(&scene.rig, 1_000);
+    committed(&scene, 1_000);
     let two = scene.project("two", false);
     let three = scene.project("three", false);
     scene.rig.publish(second);
-    committed(&scene.rig, 8_000);
+    committed(&scene, 8_000);
     for leaving in [two, one] {
         let (status, time) = leaving.terminate();
         assert!(status.success() && time < Duration::from_secs(5), "{status} after {time:?}");
     }
     scene.rig.publish(third);
-    committed(&scene.rig, 12_000);
+    committed(&scene, 12_000);
     assert!(three.terminate().0.success());
     scene.is_whole(None);
 }
 
-/// The broker goes away in the middle and comes back.
+/// The broker goes away in the middle and comes back: projector and view wait, and go on.
 #[test]
 fn kafka_broker_restart() {
     let broker = Broker::start();
@@ -208,10 +243,22 @@ fn kafka_broker_restart() {
     let (first, rest) = commands.split_at(4_000);
     let running = scene.project("one", false);
     scene.rig.publish(first);
-    committed(&scene.rig, 1_000);
+    committed(&scene, 1_000);
+    let service = scene.rig.services().remove(0);
+    let viewing = scene.start("viewer", &["view", "follow", &service]);
+    until(|| scene.rig.data("viewer").view_store(&service).exists());
     broker.restart();
     scene.rig.publish(rest);
-    committed(&scene.rig, 9_000);
+    committed(&scene, 9_000);
     assert!(running.terminate().0.success());
     scene.is_whole(None);
+    // What the view has by itself, without reading anything more.
+    let rows = scene.rig.replay(&service, &[]).rows.to_string();
+    let data = scene.rig.data("viewer").root().display().to_string();
+    until(|| {
+        let output = run(&["view", "digest", &service, "--json", "--data", &data], &[]);
+        String::from_utf8_lossy(&output.stdout).contains(&format!("\"rows\":{rows}"))
+    });
+    assert!(viewing.terminate().0.success());
+    assert_eq!(scene.rig.follow(&service, "viewer").digest, scene.rig.replay(&service, &[]).digest);
 }

@@ -1,54 +1,29 @@
 //! All three users, on a real Kafka: a producer and a consumer that know nothing but the .proto files (Python), and an
 //! operator with the binary.
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    process::{Command, Stdio},
-};
+use std::collections::BTreeMap;
 
 use partyline_log::TopicKind;
 use partyline_tests::{
     encode::key,
     naive::{Fed, Naive},
     process::run,
+    python::script,
     rig::{Rig, bootstrap},
     workload,
 };
 use serde_json::Value;
 
-/// Runs one of the scripts of the README; returns what it printed.
-fn python(script: &str, args: &[&str], input: &[u8]) -> String {
-    let python = std::env::var("PARTYLINE_PYTHON")
-        .expect("no Python with scripts/requirements.txt: run the tests with scripts/test, or set PARTYLINE_PYTHON");
-    let script = format!("{}/../scripts/{script}", env!("CARGO_MANIFEST_DIR"));
-    let mut child = Command::new(python)
-        .arg(&script)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[test]
 fn kafka_users() {
     let rig = Rig::kafka(3);
     let broker = bootstrap();
-    let prefix = rig.log.topics().commands.trim_end_matches(".commands.v1").to_owned();
+    let prefix = rig.prefix();
     let commands = workload::from_dialogues(&workload::dialogues(40).unwrap(), 9, 3);
     let lines: String = commands.iter().map(|command| format!("{command}\n")).collect();
 
     // A producer.
-    python("publish.py", &["--bootstrap", &broker, "--prefix", &prefix], lines.as_bytes());
+    script("publish.py", &["--bootstrap", &broker, "--prefix", &prefix], lines.as_bytes());
 
     // An operator.
     let log = format!("kafka:{broker}");
@@ -74,7 +49,7 @@ fn kafka_users() {
     assert!(rig.services().len() >= 3);
     for service in rig.services() {
         // A consumer.
-        let read = python("consume.py", &["--bootstrap", &broker, "--prefix", &prefix, "--until-end", &service], b"");
+        let read = script("consume.py", &["--bootstrap", &broker, "--prefix", &prefix, "--until-end", &service], b"");
         let rows = read.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let view: BTreeMap<String, Value> = rows.filter_map(latest).collect();
         let expected: BTreeMap<String, Value> =
@@ -89,6 +64,27 @@ fn kafka_users() {
         assert_eq!(followed["digest"], replayed["digest"], "{service}");
         assert_eq!(followed["rows"], view.len(), "{service}");
     }
+}
+
+/// Every single row, not only the newest of each key, of a dense mix with bad input, duplicates and rejections.
+#[test]
+fn kafka_foreign_rows() {
+    let rig = Rig::kafka(3);
+    let commands = workload::with_bad_input(&workload::random_mix(22, 3_000), 22);
+    rig.publish(&commands);
+    rig.project_to_end("projector", super::ledger::tight());
+    let (broker, prefix) = (bootstrap(), rig.prefix());
+    rig.rows_read_equal_naive(&commands, |service| {
+        let read = script("consume.py", &["--bootstrap", &broker, "--prefix", &prefix, "--until-end", service], b"");
+        let rows = read.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        rows.filter_map(|mut row| {
+            let fields = row.as_object_mut().unwrap();
+            let partition = fields.remove("partition").unwrap().as_u64().unwrap() as u32;
+            let key = fields.remove("key").unwrap().as_str().unwrap().to_owned();
+            (!key.starts_with("position/")).then_some((partition, key, row))
+        })
+        .collect()
+    });
 }
 
 /// The first field of an encoded command.

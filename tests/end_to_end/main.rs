@@ -5,10 +5,13 @@
 mod chaos;
 mod contract;
 mod foreign;
+mod kafka_starts;
+mod leaks;
 mod ledger;
 mod malformed;
 mod memory;
 mod properties;
 mod rules;
 mod starts;
+mod stopping;
 mod tidy;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use partyline_tests::{
+    encode::encode,
     process::{Running, binary},
     rig::{PATIENCE, Rig, bootstrap},
     workload::command,
@@ -63,7 +64,7 @@ fn peak(mut running: Running) -> u64 {
 fn kafka_memory() {
     let rig = Rig::kafka(8);
     load(&rig);
-    let prefix = rig.log.topics().commands.trim_end_matches(".commands.v1").to_owned();
+    let prefix = rig.prefix();
     let (log, data) = (format!("kafka:{}", bootstrap()), rig.data("data").root().display().to_string());
     let run = |verbs: &[&str]| {
         let args = [&["--log", log.as_str(), "--data", data.as_str()], verbs].concat();
@@ -74,6 +75,33 @@ fn kafka_memory() {
     };
     assert!(run(&["project", "--until-end"]) < 512 * MB);
     assert!(run(&["view", "follow", "desk", "--until-end"]) < 256 * MB);
+}
+
+/// Records that are no commands: each is answered and kept, and costs no more than a command.
+#[test]
+fn a_million_bad_records() {
+    let rig = Rig::embedded(1);
+    let kinds = [
+        encode(&command("c1", "+4930111222", "subscribe", json!({"service": "Desk"}))),
+        encode(&command("c1", "+4930111223", "republish", json!({"service": "desk"}))),
+        b"{\"command_id\":\"c1\"}".to_vec(),
+        Vec::new(),
+    ];
+    let block: Vec<_> = (0..50_000).map(|n| (0, b"+4930111222".to_vec(), kinds[n % kinds.len()].clone())).collect();
+    for _ in 0..COMMANDS / block.len() {
+        rig.publish_raw(&block);
+    }
+    let log = format!("embedded:{}", rig.dir.path().join("log").display());
+    let data = rig.data("data").root().display().to_string();
+    let begun = Instant::now();
+    let args = ["--log", &log, "--data", &data, "project", "--until-end"];
+    let peak = peak(Running::start(&args, &[], &rig.dir.path().join("said")));
+    let time = begun.elapsed();
+    eprintln!("a million bad records: {} MB in {time:.1?}", peak / MB);
+    assert!(peak < 512 * MB, "{} MB", peak / MB);
+    assert!(time < PATIENCE / 2, "{time:?}");
+    let letters = rig.log.bounds(&rig.log.topics().dead_letters).unwrap();
+    assert_eq!(letters[0].end, COMMANDS as u64);
 }
 
 #[test]

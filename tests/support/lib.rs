@@ -6,5 +6,6 @@ pub mod encode;
 pub mod model;
 pub mod naive;
 pub mod process;
+pub mod python;
 pub mod rig;
 pub mod workload;

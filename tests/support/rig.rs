@@ -69,13 +69,18 @@ impl Rig {
 
     /// On a Kafka of the test's own.
     pub fn kafka_at(bootstrap: &str, partitions: u32) -> Self {
+        Self::kafka_with(bootstrap, partitions, &[])
+    }
+
+    /// On a Kafka, with properties of librdkafka.
+    pub fn kafka_with(bootstrap: &str, partitions: u32, properties: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let unique = dir.path().file_name().unwrap().to_string_lossy().replace(['.', '_'], "");
         let topics = Topics::new(&format!("test{unique}"));
         let log = Kafka::connect(kafka::Options {
             bootstrap: bootstrap.to_owned(),
             topics: topics.clone(),
-            properties: BTreeMap::new(),
+            properties: properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             replication_factor: 1,
         })
         .unwrap();
@@ -87,6 +92,17 @@ impl Rig {
             log.create(topic, kind, partitions).unwrap();
         }
         Self { log: Arc::new(log), dir, partitions }
+    }
+
+    /// Goes on with the embedded log in another folder.
+    pub fn use_log(&mut self, folder: &str) {
+        let log = Embedded::open(&self.dir.path().join(folder), self.log.topics().clone(), self.partitions).unwrap();
+        self.log = Arc::new(log);
+    }
+
+    /// How the topics' names begin.
+    pub fn prefix(&self) -> String {
+        self.log.topics().commands.trim_end_matches(".commands.v1").to_owned()
     }
 
     /// The data directory of a projector.
@@ -108,10 +124,14 @@ impl Rig {
 
     /// Publishes records as they are.
     pub fn publish_raw(&self, records: &[(Partition, Vec<u8>, Vec<u8>)]) {
-        let topic = Arc::clone(&self.log.topics().commands);
+        self.append(&Arc::clone(&self.log.topics().commands), records);
+    }
+
+    /// Appends records to any topic.
+    pub fn append(&self, topic: &Arc<str>, records: &[(Partition, Vec<u8>, Vec<u8>)]) {
         let mut publisher = self.log.publisher().unwrap();
         for (tag, (partition, key, value)) in records.iter().enumerate() {
-            publisher.send(tag as u64, &topic, *partition, key, value).unwrap();
+            publisher.send(tag as u64, topic, *partition, key, value).unwrap();
             if tag % 1_000 == 0 {
                 acknowledged(publisher.receipts(Duration::ZERO).unwrap());
             }
@@ -233,6 +253,14 @@ impl Rig {
 
     /// Every service's rows equal those of the naive implementation, fed with the log as it is.
     pub fn rows_equal_naive(&self, commands: &[Value]) {
+        self.rows_read_equal_naive(commands, |service| {
+            let rows = self.rows(service).into_iter();
+            rows.map(|row| (row.at.0, row.key, row_to_json(&row.value).unwrap())).collect()
+        });
+    }
+
+    /// The same, for rows as somebody else reads them.
+    pub fn rows_read_equal_naive(&self, commands: &[Value], read: impl Fn(&str) -> Vec<(Partition, String, Value)>) {
         let mut naive = Naive::new();
         let by_bytes: BTreeMap<Vec<u8>, &Value> = commands.iter().map(|command| (encode(command), command)).collect();
         for record in self.read(&self.log.topics().commands) {
@@ -241,15 +269,13 @@ impl Rig {
         }
         let mut expected = naive.take_topics();
         expected.retain(|_, rows| !rows.is_empty());
-        let found: Vec<_> = self.services().into_iter().filter(|service| !self.rows(service).is_empty()).collect();
-        assert_eq!(found, expected.keys().cloned().collect::<Vec<_>>(), "services");
+        let mut found: BTreeMap<_, _> = self.services().into_iter().map(|name| (name.clone(), read(&name))).collect();
+        found.retain(|_, rows| !rows.is_empty());
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "services");
         for (service, expected) in expected {
-            let rows = self.rows(&service).into_iter().map(|row| {
-                let json = row_to_json(&row.value).unwrap();
-                (row.at.0, row.key, json)
-            });
+            let rows = found.remove(&service).unwrap_or_default();
             let expected = expected.into_iter().map(|(key, json)| (self.partition_of_row(&key), key, json));
-            assert_same(&service, by_cause(rows), by_cause(expected));
+            assert_same(&service, by_cause(rows.into_iter()), by_cause(expected));
         }
     }
 

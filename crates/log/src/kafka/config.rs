@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use rdkafka::{ClientConfig, config::RDKafkaLogLevel, error::KafkaError};
 
 use crate::LogError;
 
@@ -89,6 +89,22 @@ const COMMITTING: &[(&str, &str)] = &[
 const PRODUCING: &[(&str, &str)] =
     &[("enable.idempotence", "true"), ("acks", "all"), ("partitioner", "murmur2_random")];
 
+/// What is wrong with one of librdkafka's properties, as far as that can be told without opening anything: it is not
+/// there, its value cannot be, or it is not the user's to set.
+///
+/// # Errors
+/// What is wrong; it may quote the value.
+pub fn check_property(name: &str, value: &str) -> Result<(), String> {
+    if RESERVED.contains(&name) {
+        return Err("is set by partyline itself".to_owned());
+    }
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => Ok(()),
+        Err(KafkaError::ClientConfig(_, why, ..)) => Err(why),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
 /// Where the brokers are and what the user set.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -97,13 +113,15 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Refuses properties that are ours to set.
+    /// Refuses properties that are ours to set, or that are none.
     pub(super) fn check(&self) -> Result<(), LogError> {
-        let taken: Vec<&str> = RESERVED.iter().copied().filter(|name| self.properties.contains_key(*name)).collect();
-        if taken.is_empty() {
-            return Ok(());
+        let wrong = |(name, value): (&String, &String)| Some(format!("{name}: {}", check_property(name, value).err()?));
+        let wrong: Vec<String> = self.properties.iter().filter_map(wrong).collect();
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(LogError::Refused(format!("wrong Kafka properties: {}", wrong.join("; "))))
         }
-        Err(LogError::Refused(format!("set by partyline itself and not to be changed: {}", taken.join(", "))))
     }
 
     /// A consumer that reads given partitions, or asks questions, as `group` but without joining it.
@@ -164,7 +182,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::Settings;
+    use super::{Settings, check_property};
 
     fn settings(properties: &[(&str, &str)]) -> Settings {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -187,6 +205,19 @@ mod tests {
             assert!(refused.to_string().contains(name), "{refused}");
         }
         settings(&[("security.protocol", "SSL")]).check().expect("may be set");
+    }
+
+    #[test]
+    fn a_property_can_be_checked_by_itself() {
+        assert_eq!(check_property("sasl.password", "hunter2"), Ok(()));
+        assert_eq!(check_property("acks", "1").unwrap_err(), "is set by partyline itself");
+        assert!(check_property("colour", "red").unwrap_err().contains("No such configuration property"));
+        for (name, value) in
+            [("socket.timeout.ms", "soon"), ("security.protocol", "magic"), ("socket.timeout.ms", "-1")]
+        {
+            let why = check_property(name, value).expect_err(name);
+            assert!(why.contains(name), "{why}");
+        }
     }
 
     #[test]

@@ -36,6 +36,7 @@ use crate::{
     Backend, Bounds, Committed, Intake, LogError, Offset, Partition, Publisher, Reader, TopicKind, TopicProblem, Topics,
 };
 use config::Settings;
+pub use config::check_property;
 use context::Context;
 use intake::GroupIntake;
 use publisher::RecordPublisher;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use crate::{config::Flags, exit::Usage};
+use crate::config::Flags;
 
 /// Arguments that go for every verb.
 #[derive(Debug, Clone, Default, Args)]
@@ -34,11 +34,8 @@ pub struct Global {
 }
 
 impl Global {
-    /// The settings among them.
-    ///
-    /// # Errors
-    /// If a property has no `=`.
-    pub fn flags(&self) -> Result<Flags, Usage> {
+    /// The settings among them; a property without `=` is a mistake.
+    pub fn flags(&self, mistakes: &mut Vec<String>) -> Flags {
         let mut flags = Flags::default();
         if let Some(log) = &self.log {
             flags.set("log", log);
@@ -51,10 +48,11 @@ impl Global {
         }
         for property in &self.properties {
             let Some((name, value)) = property.split_once('=') else {
-                return Err(Usage(format!("-X {property}: must be KEY=VALUE")));
+                mistakes.push(format!("-X {property} (flag): must be KEY=VALUE"));
+                continue;
             };
             flags.property(name.trim(), value);
         }
-        Ok(flags)
+        flags
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 use figment::{Figment, value::Value};
+use partyline_log::kafka::check_property;
 use partyline_projector::{Layout, Settings};
 
 use super::{
@@ -37,7 +38,7 @@ pub fn load(global: &Global, env: impl IntoIterator<Item = (OsString, OsString)>
         }
     }
     figment = figment.merge(Layer::environment(env, &mut mistakes));
-    figment = figment.merge(Layer::from(global.flags()?));
+    figment = figment.merge(Layer::from(global.flags(&mut mistakes)));
 
     let mut config = base(global.json);
     let mut shown = kafka(&figment, &mut config, &mut mistakes);
@@ -83,7 +84,7 @@ fn base(json: bool) -> Config {
     }
 }
 
-/// The table of librdkafka's properties, which librdkafka itself checks.
+/// The table of librdkafka's properties.
 fn kafka(figment: &Figment, config: &mut Config, mistakes: &mut Vec<String>) -> Vec<Shown> {
     let properties = match figment.find_value(KAFKA) {
         Ok(Value::Dict(_, properties)) => properties,
@@ -99,6 +100,10 @@ fn kafka(figment: &Figment, config: &mut Config, mistakes: &mut Vec<String>) -> 
         match word(&value) {
             Err(problem) => mistakes.push(format!("{key} ({source}): {problem}")),
             Ok(text) => {
+                if let Err(problem) = check_property(&name, &text) {
+                    let problem = if is_secret(&name) { "is not taken by librdkafka".to_owned() } else { problem };
+                    mistakes.push(format!("{key} ({source}): {problem}"));
+                }
                 let value = if is_secret(&name) { "(secret)".to_owned() } else { text.clone() };
                 shown.push(Shown { key, value, source, about: "librdkafka's property" });
                 config.kafka.insert(name, text);

@@ -103,6 +103,27 @@ fn properties_of_librdkafka() {
     assert!(load(&Global { properties: vec!["x".to_owned()], ..Global::default() }, env(&[])).is_err());
 }
 
+/// Whatever kind of log is used: nothing is opened before all of them are right.
+#[test]
+fn properties_that_cannot_be_set() {
+    let file = "partitions = 0\n[kafka]\ngroup.id = 'mine'\nsocket.timeout.ms = 'soon'\nsasl.username = 'ann'\n";
+    let flags = ["acks=1", "colour=red", "x", "linger.ms=5"].map(str::to_owned).to_vec();
+    let flags = Global { properties: flags, ..Global::default() };
+    let Usage(text) = loaded(file, &[("PARTYLINE_KAFKA_TRANSACTIONAL_ID", "mine")], flags).unwrap_err();
+    for part in [
+        "kafka.group.id (file",
+        "kafka.socket.timeout.ms (file",
+        "kafka.acks (flag): is set by partyline itself",
+        "kafka.colour (flag): No such configuration property",
+        "-X x (flag): must be KEY=VALUE",
+        "kafka.transactional.id (environment): is set by partyline itself",
+        "partitions (file",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert_eq!(text.lines().count(), 8, "{text}");
+}
+
 #[test]
 fn secrets_are_read_from_files_and_never_shown() {
     let dir = tempfile::tempdir().unwrap();
