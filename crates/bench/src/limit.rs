@@ -7,7 +7,7 @@ use std::{
     io::Write as _,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, anyhow, bail};
@@ -19,12 +19,11 @@ use rdkafka::{
 };
 
 use crate::{
-    args::{self, Log},
+    args::{self, Setup},
     cluster::{self, REQUEST},
-    figures::Figures,
+    figures::{Measured, Meter},
     load::send,
     read::PATIENCE,
-    workload::SERVICES,
 };
 
 /// Records that one thread hands to the other at once.
@@ -58,18 +57,18 @@ impl ProducerContext for Quiet {
 ///
 /// # Errors
 /// If the log cannot be read or a transaction fails.
-pub fn limit(log: &Log, args: &args::Limit) -> anyhow::Result<Figures> {
-    let began = Instant::now();
-    let kafka = cluster::connect(log)?;
+pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
+    let meter = Meter::start(setup)?;
+    let kafka = cluster::connect(setup)?;
     let topic = &*kafka.topics().commands;
     let bounds = kafka.bounds(topic)?;
-    let consumer = cluster::consumer(log, topic, &bounds)?;
+    let consumer = cluster::consumer(setup, topic, &bounds, &[])?;
     let group = consumer.group_metadata().context("no group")?;
     let mut pass = Pass {
-        producer: producer(log, args)?,
+        producer: producer(setup, args)?,
         group,
         source: topic.to_owned(),
-        targets: SERVICES.map(|service| kafka.topics().view(service).to_string()).to_vec(),
+        targets: cluster::limit_topics(kafka.topics()).map(|topic| topic.to_string()).collect(),
         args: args.clone(),
         positions: bounds.iter().map(|of| of.begin).collect(),
         commands: 0,
@@ -81,16 +80,16 @@ pub fn limit(log: &Log, args: &args::Limit) -> anyhow::Result<Figures> {
         pass.run(&chunks)?;
         reader.join().map_err(|_| anyhow!("the reader panicked"))?
     })?;
-    Ok(Figures::new(pass.commands, pass.rows, began.elapsed()))
+    meter.stop(pass.commands, pass.rows)
 }
 
-fn producer(log: &Log, args: &args::Limit) -> anyhow::Result<BaseProducer<Quiet>> {
-    let mut config = cluster::config(log, TUNED);
+fn producer(setup: &Setup, args: &args::Limit) -> anyhow::Result<BaseProducer<Quiet>> {
+    let mut config = cluster::config(setup, TUNED);
     for property in &args.properties {
         let (name, value) = property.split_once('=').with_context(|| format!("-X {property}: must be KEY=VALUE"))?;
         config.set(name, value);
     }
-    config.set("transactional.id", format!("{}.limit", log.prefix));
+    config.set("transactional.id", format!("{}.limit", setup.prefix));
     let producer: BaseProducer<Quiet> = config.create_with_context(Quiet).context("making a producer")?;
     producer.init_transactions(REQUEST)?;
     Ok(producer)
