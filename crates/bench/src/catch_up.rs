@@ -15,8 +15,7 @@ use crate::{
     args::{self, Setup},
     cluster,
     figures::{Measured, Meter},
-    load,
-    usage,
+    load, usage,
     worker::{disk_bytes, partyline},
     workload::SERVICES,
 };

@@ -1,6 +1,7 @@
 //! A service joins a number with a long history: how fast it is told, and what that does to others meanwhile.
 
 use std::{
+    slice,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -118,11 +119,11 @@ fn fill(setup: &Setup, kafka: &Kafka, args: &args::History) -> anyhow::Result<Ve
     let partition = |number: &Key| partition_of(number.as_bytes(), args.partitions);
     let names = (0..OTHERS * args.partitions).map(|ix| Key::from(format!("+49303{ix:06}")));
     let others: Vec<Key> = names.filter(|name| partition(name) != partition(&number)).take(OTHERS as usize).collect();
-    let mut joining = [others.as_slice(), &[number.clone()]].concat().into_iter();
+    let mut joining = [others.as_slice(), slice::from_ref(&number)].concat().into_iter();
     load::fill(setup, kafka, others.len() as u64 + 1, |value| {
         joining.next().map(|number| subscribe(&number, READER, value)).unwrap_or_default()
     })?;
-    let mut history = Probe::new(vec![number.clone()], args.conversations);
+    let mut history = Probe::new(vec![number], args.conversations);
     load::fill(setup, kafka, args.entries, |value| history.next_at(0, value).key)?;
     Ok(others)
 }

@@ -61,12 +61,7 @@ pub fn load(setup: &Setup, args: &args::Workload) -> anyhow::Result<Measured> {
 ///
 /// # Errors
 /// If one of them was not taken.
-pub fn fill(
-    setup: &Setup,
-    kafka: &Kafka,
-    count: u64,
-    mut next: impl FnMut(&mut Vec<u8>) -> Key,
-) -> anyhow::Result<()> {
+pub fn fill(setup: &Setup, kafka: &Kafka, count: u64, mut next: impl FnMut(&mut Vec<u8>) -> Key) -> anyhow::Result<()> {
     let topic = &kafka.topics().commands;
     let partitions = kafka.partitions(topic)?.with_context(|| format!("there is no topic {topic}"))?;
     let producer = producer(setup)?;

@@ -104,7 +104,8 @@ impl Worker {
         loop {
             self.ensure_runs()?;
             let committed = log.committed()?;
-            let position = |p| committed.iter().find(|(partition, _)| *partition == p).map_or(0, |(_, c)| c.next_offset);
+            let position =
+                |p| committed.iter().find(|(partition, _)| *partition == p).map_or(0, |(_, c)| c.next_offset);
             if ends.iter().all(|of| position(of.partition) >= of.end) {
                 return Ok(());
             }

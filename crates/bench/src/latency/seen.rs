@@ -94,7 +94,8 @@ mod tests {
 
     /// A command each millisecond for 10 s; `takes` says how long the one due at a time takes.
     fn seen(takes: impl Fn(u64) -> u64) -> Seen {
-        let rows: Vec<_> = (0..10_000).map(|ms| Row { due: ms * 1_000, came: ms * 1_000 + takes(ms * 1_000) }).collect();
+        let rows: Vec<_> =
+            (0..10_000).map(|ms| Row { due: ms * 1_000, came: ms * 1_000 + takes(ms * 1_000) }).collect();
         Seen::new(&rows, 0, 10_000_000)
     }
 

@@ -126,7 +126,13 @@ where
         .y_label_area_size(52)
         .build_cartesian_2d(x, y)
         .map_err(failed)?;
-    chart.configure_mesh().light_line_style(TRANSPARENT).x_label_formatter(label).label_style(FONT).draw().map_err(failed)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_label_formatter(label)
+        .label_style(FONT)
+        .draw()
+        .map_err(failed)?;
     for ((name, points), colour) in lines.iter().zip(COLOURS) {
         let through = points.iter().map(|(x, of)| (*x, of.median));
         let drawn = chart.draw_series(LineSeries::new(through.clone(), colour.stroke_width(2))).map_err(failed)?;
@@ -134,12 +140,18 @@ where
             drawn.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
         }
         chart.draw_series(through.map(|at| Circle::new(at, 3, colour.filled()))).map_err(failed)?;
-        let whiskers = points.iter().map(|(x, of)| PathElement::new([(*x, of.low), (*x, of.high)], colour.stroke_width(1)));
+        let whiskers =
+            points.iter().map(|(x, of)| PathElement::new([(*x, of.low), (*x, of.high)], colour.stroke_width(1)));
         chart.draw_series(whiskers).map_err(failed)?;
     }
     if lines.len() > 1 {
         let mut legend = chart.configure_series_labels();
-        legend.position(SeriesLabelPosition::UpperLeft).border_style(TRANSPARENT).label_font(FONT).draw().map_err(failed)?;
+        legend
+            .position(SeriesLabelPosition::UpperLeft)
+            .border_style(TRANSPARENT)
+            .label_font(FONT)
+            .draw()
+            .map_err(failed)?;
     }
     root.present().map_err(failed)
 }
