@@ -16,7 +16,7 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
     let read = this(&log, "read", &[])?;
     let mut project = this(&log, "catch-up", &[])?;
     if parts.contains(&Part::CatchUp) {
-        let limit = this(&log, "limit", &shape(&project))?;
+        let limit = limit(&log, &shape(&project))?;
         for (name, other) in [("to_limit", &limit), ("to_read", &read)] {
             let ratio = rate(&project) / rate(other);
             if let Some(project) = project.as_object_mut() {
@@ -29,6 +29,30 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
     }
     readers(runs, &log, parts)?;
     cluster::delete_topics(&log)
+}
+
+/// Which of them is fastest depends on the machine, so the projector is held against the fastest of each run.
+const LIMITS: [&[&str]; 4] = [
+    &["--producers=1"],
+    &["--producers=2"],
+    &["--producers=1", "-X", "compression.type=lz4"],
+    &["--producers=2", "-X", "compression.type=lz4"],
+];
+
+fn limit(log: &Setup, shape: &[String]) -> anyhow::Result<Value> {
+    let mut fastest = Value::Null;
+    for settings in LIMITS {
+        let arguments: Vec<String> =
+            shape.iter().cloned().chain(settings.iter().map(|&word| word.to_owned())).collect();
+        let mut said = this(log, "limit", &arguments)?;
+        if let Some(said) = said.as_object_mut() {
+            said.insert("settings".to_owned(), settings.join(" ").into());
+        }
+        if fastest.is_null() || rate(&said) > rate(&fastest) {
+            fastest = said;
+        }
+    }
+    Ok(fastest)
 }
 
 fn readers(runs: &mut Runs<'_>, log: &Setup, parts: &[Part]) -> anyhow::Result<()> {

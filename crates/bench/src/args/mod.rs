@@ -106,6 +106,9 @@ pub struct Limit {
     /// Bytes of a row's value
     #[arg(long, value_name = "N", default_value_t = 110)]
     pub value_bytes: usize,
+    /// Producers, each with some of the partitions
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub producers: u32,
     /// A transaction takes so many commands at most
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub transaction_commands: usize,
