@@ -33,7 +33,9 @@ pub fn commands(setup: &Setup) -> anyhow::Result<Measured> {
 pub fn read(setup: &Setup, kafka: &Kafka, topic: &str) -> anyhow::Result<u64> {
     let bounds = kafka.bounds(topic)?;
     // The end of a partition is told apart from the last record: transactions' markers take offsets too.
-    let consumer = cluster::consumer(setup, topic, &bounds, &[("enable.partition.eof", "true")])?;
+    // A broker that has no more keeps the last question for so long.
+    let properties = [("enable.partition.eof", "true"), ("fetch.wait.max.ms", "10")];
+    let consumer = cluster::consumer(setup, topic, &bounds, &properties)?;
     let (mut records, mut bytes, mut open) = (0_u64, 0, bounds.len());
     while open > 0 {
         match consumer.poll(PATIENCE).context("nothing more came")? {

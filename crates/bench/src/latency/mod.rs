@@ -54,7 +54,7 @@ pub struct Loop {
     pub missing: u64,
     /// The longest that a command went out after it was due.
     pub late_ms: f64,
-    /// CPU of the projector from start to end, in seconds.
+    /// CPU of the projector, warm-up included, in seconds.
     pub cpu_s: f64,
     /// CPU of the broker meanwhile, in seconds.
     pub broker_cpu_s: Option<f64>,
@@ -72,7 +72,6 @@ pub fn latency(setup: &Setup, args: &args::Latency) -> anyhow::Result<Loop> {
     let mut workload = Workload::new(&args.mix, texts()?);
     load::fill(setup, &kafka, workload.opening(), |value| workload.next(value))?;
     let data = tempfile::tempdir()?;
-    let broker = Broker::of(setup)?;
     let mut worker = Worker::start(setup, data.path())?;
     worker.catch_up(&*kafka)?;
 
@@ -80,6 +79,7 @@ pub fn latency(setup: &Setup, args: &args::Latency) -> anyhow::Result<Loop> {
     let flow = Flow::default();
     let watch = Watch::open(setup, &kafka, READER)?;
     let pace = Pace::new(setup, &kafka, clock)?;
+    let (broker, before) = (Broker::of(setup)?, worker.usage()?);
     let count = u64::from(args.rate) * u64::from(args.warm_up + args.seconds);
     let (sent, rows) = thread::scope(|scope| {
         let watching = scope.spawn(|| watch.run(clock, &flow));
@@ -95,23 +95,24 @@ pub fn latency(setup: &Setup, args: &args::Latency) -> anyhow::Result<Loop> {
     let seen = Seen::new(&rows, from, sent.ended);
     let missing = flow.missing();
     let lag_growth = seen.lag_growth();
+    let seconds = (sent.ended - from) as f64 / 1e6;
     Ok(Loop {
         rate: args.rate,
         commands: u64::from(args.rate) * u64::from(args.seconds),
-        seconds: (sent.ended - from) as f64 / 1e6,
+        seconds,
         latency: seen.percentiles()?,
-        sustained: missing == 0 && lag_growth < SUSTAINED,
+        sustained: missing == 0 && lag_growth * seconds < NOISE_S,
         lag_growth,
         missing,
         late_ms: sent.late_us as f64 / 1e3,
-        cpu_s: usage.cpu_s,
+        cpu_s: usage.cpu_s - before.cpu_s,
         broker_cpu_s: broker.cpu_s()?,
         peak_rss_bytes: usage.peak_rss_bytes,
     })
 }
 
-/// A lag that grows by less than this part of the rate is noise.
-const SUSTAINED: f64 = 0.02;
+/// A lag that grew by fewer commands than are due in this time is noise: rows come in bursts.
+const NOISE_S: f64 = 0.5;
 
 /// What sender and reader tell each other.
 #[derive(Default)]

@@ -50,8 +50,8 @@ const TABLES: &[(&str, &str, &[Column])] = &[
             ("p99 ms", "p99_ms", Unit::Milliseconds),
             ("p99.9 ms", "p999_ms", Unit::Milliseconds),
             ("max ms", "max_ms", Unit::Milliseconds),
-            CPU,
-            BROKER,
+            ("CPU s", "cpu_s", Unit::Seconds),
+            ("broker CPU s", "broker_cpu_s", Unit::Seconds),
             MEMORY,
         ],
     ),
@@ -130,7 +130,7 @@ fn table<'a>(head: &str, columns: &[Column], ones: impl Iterator<Item = &'a One>
 }
 
 fn cell(one: &One, (_, path, unit): &Column) -> String {
-    let Some(Spread { median, low, high }) = one.spread(path) else { return String::new() };
+    let Some(Spread { median, low, high }) = one.spread(path).filter(|of| of.high > 0.0) else { return String::new() };
     let done = |name| one.spread(name).map_or(0.0, |spread| spread.median);
     let million = if done("commands") > 0.0 { done("commands") } else { done("rows") }.max(1.0) / 1e6;
     let text = |value: f64| match unit {
