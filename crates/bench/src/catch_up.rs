@@ -2,66 +2,117 @@
 
 use std::{
     path::Path,
-    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use partyline_log::Backend as _;
+use partyline_log::{Backend, Records, kafka::Kafka};
 use partyline_projector::{Layout, Project, Settings};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    args::{self, Log},
+    args::{self, Setup},
     cluster,
-    figures::Figures,
-    usage::{self, Ran},
+    figures::{Measured, Meter},
+    load, usage,
+    worker::{disk_bytes, partyline},
+    workload::SERVICES,
 };
 
 /// How long a step waits for records.
 const STEP: Duration = Duration::from_millis(100);
+/// Row sizes are the mean of so many rows of each view topic.
+const SAMPLE_ROWS: usize = 20_000;
 
-/// Measures it once; prints what the projector says of itself.
+/// A catch-up, and what it left behind.
+#[derive(Debug, Serialize)]
+pub struct CaughtUp {
+    /// How it went.
+    #[serde(flatten)]
+    pub measured: Measured,
+    /// The stores' size on the disk.
+    pub store_bytes: u64,
+    /// Of a row, on average.
+    pub key_bytes: usize,
+    /// Of a row, on average.
+    pub value_bytes: usize,
+}
+
+/// What the projector says of itself.
+#[derive(Debug, Deserialize)]
+pub struct Said {
+    /// Commands taken.
+    pub commands: u64,
+    /// Rows written.
+    pub rows: u64,
+}
+
+/// Measures it once.
 ///
 /// # Errors
 /// If it fails.
-pub fn catch_up(log: &Log, args: &args::CatchUp) -> anyhow::Result<()> {
+pub fn catch_up(setup: &Setup, args: &args::CatchUp) -> anyhow::Result<CaughtUp> {
     let scratch = tempfile::tempdir()?;
     let data = args.data.as_deref().unwrap_or(scratch.path());
-    if args.in_process {
-        return in_process(log, data)?.print();
-    }
-    let Ran { stdout, took, usage } = usage::run(&mut project(log, &args.bin, data))?;
-    print!("{stdout}");
-    eprintln!("{:.3} s, {:.2} CPU s, peak {} MB", took.as_secs_f64(), usage.cpu_s, usage.peak_rss_bytes >> 20);
-    Ok(())
+    let kafka = cluster::connect(setup)?;
+    let measured = if args.in_process { in_process(setup, &kafka, data)? } else { binary(setup, data)? };
+    let (key_bytes, value_bytes) = row_bytes(&*kafka)?;
+    Ok(CaughtUp { measured, store_bytes: disk_bytes(data)?, key_bytes, value_bytes })
 }
 
-/// The command that projects the whole log.
-pub fn project(log: &Log, bin: &Path, data: &Path) -> Command {
-    let mut command = Command::new(bin);
-    command.args(["--json", "--log", &format!("kafka:{}", log.bootstrap), "--data"]).arg(data);
-    command.args(["project", "--until-end"]).env("PARTYLINE_PREFIX", &log.prefix);
-    command
+/// Fills a new log of one size and measures the catch-up on it.
+///
+/// # Errors
+/// If it fails.
+pub fn growth(setup: &Setup, workload: &args::Workload) -> anyhow::Result<CaughtUp> {
+    load::load(setup, workload)?;
+    catch_up(setup, &args::CatchUp { in_process: false, data: None })
 }
 
-fn in_process(log: &Log, data: &Path) -> anyhow::Result<Figures> {
-    let began = Instant::now();
-    let kafka = cluster::connect(log)?;
+fn binary(setup: &Setup, data: &Path) -> anyhow::Result<Measured> {
+    let meter = Meter::start(setup)?;
+    let ran = usage::run(partyline(setup, data).args(["project", "--until-end"]))?;
+    let said: Said = serde_json::from_str(&ran.stdout).with_context(|| format!("it said: {}", ran.stdout))?;
+    meter.of(&ran, said.commands, said.rows)
+}
+
+fn in_process(setup: &Setup, kafka: &Arc<Kafka>, data: &Path) -> anyhow::Result<Measured> {
+    let meter = Meter::start(setup)?;
     let ends = kafka.bounds(&kafka.topics().commands)?;
-    let backend: Arc<dyn partyline_log::Backend> = kafka;
+    let backend: Arc<dyn Backend> = kafka.clone();
     let mut project = Project::open(backend, "bench", &Layout::new(data), Settings::default())?;
     loop {
-        let now = Instant::now();
-        project.step(now, STEP)?;
-        let mut held: Vec<_> = project.positions().collect();
-        held.sort_unstable();
-        let at_end = ends.iter().all(|of| held.iter().any(|(p, position)| *p == of.partition && *position >= of.end));
-        if at_end {
+        project.step(Instant::now(), STEP)?;
+        let held: Vec<_> = project.positions().collect();
+        if ends.iter().all(|of| held.iter().any(|(p, position)| *p == of.partition && *position >= of.end)) {
             break;
         }
     }
     let counts = project.close(Instant::now()).context("closing")?;
-    eprintln!("{counts:?}");
-    Ok(Figures::new(counts.commands, counts.rows, began.elapsed()))
+    meter.stop(counts.commands, counts.rows)
+}
+
+/// Mean bytes of the rows' keys and values.
+fn row_bytes(log: &dyn Backend) -> anyhow::Result<(usize, usize)> {
+    let (mut rows, mut keys, mut values) = (0, 0, 0);
+    for service in SERVICES {
+        let topic = log.topics().view(service);
+        let from: Vec<_> = log.bounds(&topic)?.iter().map(|of| (of.partition, of.begin)).collect();
+        let mut reader = log.reader(&topic, &from)?;
+        let mut records = Records::default();
+        let mut read = 0;
+        while read < SAMPLE_ROWS {
+            reader.next(&mut records, cluster::REQUEST / 10)?;
+            if records.is_empty() {
+                break;
+            }
+            read += records.len();
+            keys += records.iter().filter_map(|row| row.key).map(<[u8]>::len).sum::<usize>();
+            values += records.iter().filter_map(|row| row.value).map(<[u8]>::len).sum::<usize>();
+        }
+        rows += read;
+    }
+    anyhow::ensure!(rows > 0, "there are no rows");
+    Ok((keys / rows, values / rows))
 }

@@ -1,6 +1,13 @@
 //! Topics and clients. The clients here are librdkafka's own, without what partyline puts around them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    pin::pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use partyline_log::{
@@ -9,10 +16,13 @@ use partyline_log::{
 };
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
+    error::RDKafkaErrorCode,
 };
 
-use crate::{args::Log, workload::SERVICES};
+use crate::{args::Setup, workload::SERVICES};
 
 /// How long a question to the brokers may take.
 pub const REQUEST: Duration = Duration::from_secs(15);
@@ -21,17 +31,17 @@ pub const REQUEST: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// If no broker answers.
-pub fn connect(log: &Log) -> anyhow::Result<Arc<Kafka>> {
+pub fn connect(setup: &Setup) -> anyhow::Result<Arc<Kafka>> {
     let kafka = Kafka::connect(Options {
-        bootstrap: log.bootstrap.clone(),
-        topics: Topics::new(&log.prefix),
+        bootstrap: setup.bootstrap.clone(),
+        topics: Topics::new(&setup.prefix),
         properties: BTreeMap::new(),
         replication_factor: -1,
     })?;
     Ok(Arc::new(kafka))
 }
 
-/// Makes all topics of a log.
+/// Makes all topics of a log, and those of the limit.
 ///
 /// # Errors
 /// If there is one already: a measurement begins with an empty log.
@@ -43,6 +53,7 @@ pub fn create_topics(kafka: &Kafka, partitions: u32) -> anyhow::Result<()> {
         (Arc::clone(&topics.dead_letters), TopicKind::DeadLetters),
     ];
     wanted.extend(SERVICES.iter().map(|service| (topics.view(service), TopicKind::View)));
+    wanted.extend(limit_topics(topics).map(|topic| (topic, TopicKind::View)));
     for (topic, kind) in wanted {
         anyhow::ensure!(
             kafka.create(&topic, kind, partitions)?,
@@ -52,25 +63,73 @@ pub fn create_topics(kafka: &Kafka, partitions: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where the limit writes: the views stay as the projector wrote them.
+pub fn limit_topics(topics: &Topics) -> impl Iterator<Item = Arc<str>> {
+    SERVICES.iter().map(|service| Arc::from(format!("{}.limit.{service}", topics.commands)))
+}
+
+/// Deletes all topics of a log: a long measurement would fill the disk.
+///
+/// # Errors
+/// If the brokers refuse it.
+pub fn delete_topics(setup: &Setup) -> anyhow::Result<()> {
+    let kafka = connect(setup)?;
+    let topics = kafka.list()?;
+    let limits: Vec<_> = limit_topics(kafka.topics()).collect();
+    let names: Vec<&str> = topics.iter().map(String::as_str).chain(limits.iter().map(|topic| &**topic)).collect();
+    let admin: AdminClient<DefaultClientContext> = config(setup, &[]).create().context("connecting")?;
+    let options = AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
+    let results = wait_for(admin.delete_topics(&names, &options)).context("deleting topics")?;
+    let failed = results.into_iter().filter_map(Result::err);
+    // Not every measurement makes them all.
+    for (topic, code) in failed.filter(|(_, code)| *code != RDKafkaErrorCode::UnknownTopicOrPartition) {
+        eprintln!("{topic} was not deleted: {code}");
+    }
+    Ok(())
+}
+
+/// Waits for one of librdkafka's answers, which come within the request's time-out.
+fn wait_for<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
+            return output;
+        }
+        thread::park();
+    }
+}
+
 /// A client's configuration with these properties.
-pub fn config(log: &Log, properties: &[(&str, &str)]) -> ClientConfig {
+pub fn config(setup: &Setup, properties: &[(&str, &str)]) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &log.bootstrap);
+    config.set("bootstrap.servers", &setup.bootstrap);
     for (name, value) in properties {
         config.set(*name, *value);
     }
     config
 }
 
-/// A consumer of the whole commands topic from its beginning, in no group, that fetches ahead generously.
+/// A consumer of a whole topic from its beginning, in no group, that fetches ahead generously; with more properties.
 ///
 /// # Errors
 /// If it cannot be made.
-pub fn consumer(log: &Log, topic: &str, bounds: &[Bounds]) -> anyhow::Result<BaseConsumer> {
-    let consumer: BaseConsumer = config(
-        log,
+pub fn consumer(
+    setup: &Setup,
+    topic: &str,
+    bounds: &[Bounds],
+    properties: &[(&str, &str)],
+) -> anyhow::Result<BaseConsumer> {
+    let mut config = config(
+        setup,
         &[
-            ("group.id", &format!("{}.limit", log.prefix)),
+            ("group.id", &format!("{}.limit", setup.prefix)),
             ("isolation.level", "read_committed"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
@@ -81,13 +140,17 @@ pub fn consumer(log: &Log, topic: &str, bounds: &[Bounds]) -> anyhow::Result<Bas
             ("fetch.max.bytes", "52428800"),
             ("fetch.queue.backoff.ms", "1"),
         ],
-    )
-    .create()
-    .context("making a consumer")?;
+    );
+    for (name, value) in properties {
+        config.set(*name, *value);
+    }
+    let consumer: BaseConsumer = config.create().context("making a consumer")?;
     let mut list = TopicPartitionList::new();
     for of in bounds {
         list.add_partition_offset(topic, i32::try_from(of.partition)?, Offset::Offset(i64::try_from(of.begin)?))?;
     }
+    // An answer from a broker starts it at once; by itself it would look for one every 500 ms.
+    consumer.fetch_metadata(Some(topic), REQUEST)?;
     consumer.assign(&list)?;
     Ok(consumer)
 }

@@ -1,16 +1,18 @@
 //! The limit: what the Kafka client itself can do of the projector's job. Reads a command, writes as many rows of the
 //! same sizes to the view topics, positions in the same transactions; no rules, no store, no group.
 //!
-//! One thread reads ahead, one writes and commits, as far ahead of each other as memory reasonably allows.
+//! One thread reads ahead. Several write and commit, each some of the partitions: while one waits for its commit, another
+//! sends. They are as far ahead of each other as memory reasonably allows.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use partyline_log::{Backend as _, Bounds, Record, Records};
 use rdkafka::{
     ClientContext, Message as _, Offset, TopicPartitionList,
@@ -19,12 +21,11 @@ use rdkafka::{
 };
 
 use crate::{
-    args::{self, Log},
+    args::{self, Setup},
     cluster::{self, REQUEST},
-    figures::Figures,
+    figures::{Measured, Meter},
     load::send,
     read::PATIENCE,
-    workload::SERVICES,
 };
 
 /// Records that one thread hands to the other at once.
@@ -58,69 +59,80 @@ impl ProducerContext for Quiet {
 ///
 /// # Errors
 /// If the log cannot be read or a transaction fails.
-pub fn limit(log: &Log, args: &args::Limit) -> anyhow::Result<Figures> {
-    let began = Instant::now();
-    let kafka = cluster::connect(log)?;
+pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
+    let meter = Meter::start(setup)?;
+    let kafka = cluster::connect(setup)?;
     let topic = &*kafka.topics().commands;
     let bounds = kafka.bounds(topic)?;
-    let consumer = cluster::consumer(log, topic, &bounds)?;
-    let group = consumer.group_metadata().context("no group")?;
-    let mut pass = Pass {
-        producer: producer(log, args)?,
-        group,
-        source: topic.to_owned(),
-        targets: SERVICES.map(|service| kafka.topics().view(service).to_string()).to_vec(),
-        args: args.clone(),
-        positions: bounds.iter().map(|of| of.begin).collect(),
-        commands: 0,
-        rows: 0,
-    };
-    let (full, chunks) = sync_channel(CHUNKS_AHEAD);
-    thread::scope(|scope| {
-        let reader = scope.spawn(move || read_ahead(&consumer, &bounds, &full));
-        pass.run(&chunks)?;
-        reader.join().map_err(|_| anyhow!("the reader panicked"))?
+    let consumer = cluster::consumer(setup, topic, &bounds, &[])?;
+    let targets: Vec<String> = cluster::limit_topics(kafka.topics()).map(|topic| topic.to_string()).collect();
+    let count = args.producers.min(u32::try_from(bounds.len())?);
+    let (commands, rows) = thread::scope(|scope| {
+        let (mut lanes, mut passing) = (Vec::new(), Vec::new());
+        for lane in 0..count {
+            let mut pass = Pass {
+                producer: producer(setup, args, lane)?,
+                group: consumer.group_metadata().context("no group")?,
+                source: topic.to_owned(),
+                targets: targets.clone(),
+                args: args.clone(),
+                positions: BTreeMap::new(),
+                commands: 0,
+                rows: 0,
+            };
+            let (full, chunks) = sync_channel(CHUNKS_AHEAD);
+            lanes.push(full);
+            passing.push(scope.spawn(move || pass.run(&chunks)));
+        }
+        // Dropped with its ends of the channels, so that those who wait there learn of its failure.
+        let read = scope.spawn(move || read_ahead(&consumer, &bounds, lanes));
+        let mut total = (0, 0);
+        for pass in passing {
+            let (commands, rows) = pass.join().map_err(|_| anyhow!("a producer panicked"))??;
+            total = (total.0 + commands, total.1 + rows);
+        }
+        read.join().map_err(|_| anyhow!("the reader panicked"))??;
+        anyhow::Ok(total)
     })?;
-    Ok(Figures::new(pass.commands, pass.rows, began.elapsed()))
+    meter.stop(commands, rows)
 }
 
-fn producer(log: &Log, args: &args::Limit) -> anyhow::Result<BaseProducer<Quiet>> {
-    let mut config = cluster::config(log, TUNED);
+fn producer(setup: &Setup, args: &args::Limit, lane: u32) -> anyhow::Result<BaseProducer<Quiet>> {
+    let mut config = cluster::config(setup, TUNED);
     for property in &args.properties {
         let (name, value) = property.split_once('=').with_context(|| format!("-X {property}: must be KEY=VALUE"))?;
         config.set(name, value);
     }
-    config.set("transactional.id", format!("{}.limit", log.prefix));
+    config.set("transactional.id", format!("{}.limit.{lane}", setup.prefix));
     let producer: BaseProducer<Quiet> = config.create_with_context(Quiet).context("making a producer")?;
     producer.init_transactions(REQUEST)?;
     Ok(producer)
 }
 
-fn read_ahead(consumer: &BaseConsumer, bounds: &[Bounds], full: &SyncSender<Records>) -> anyhow::Result<()> {
+/// A partition's records always go the same lane.
+fn read_ahead(consumer: &BaseConsumer, bounds: &[Bounds], lanes: Vec<SyncSender<Records>>) -> anyhow::Result<()> {
     let mut left: u64 = bounds.iter().map(|of| of.end - of.begin).sum();
+    let mut chunks: Vec<Records> = lanes.iter().map(|_| Records::default()).collect();
     while left > 0 {
-        let mut chunk = Records::default();
-        while chunk.len() < CHUNK_RECORDS && left > 0 {
-            let wait = if chunk.is_empty() { PATIENCE } else { Duration::ZERO };
-            let message = match consumer.poll(wait) {
-                Some(message) => message?,
-                None if chunk.is_empty() => bail!("nothing more came"),
-                None => break,
-            };
-            left -= 1;
-            chunk.push(Record {
-                partition: u32::try_from(message.partition())?,
-                offset: u64::try_from(message.offset())?,
-                at_ms: 0,
-                key: message.key(),
-                value: message.payload(),
-                headers: &[],
-            });
-        }
-        if full.send(chunk).is_err() {
-            break;
+        let message = consumer.poll(PATIENCE).context("nothing more came")??;
+        left -= 1;
+        let partition = u32::try_from(message.partition())?;
+        let lane = partition as usize % lanes.len();
+        let (Some(chunk), Some(full)) = (chunks.get_mut(lane), lanes.get(lane)) else { continue };
+        chunk.push(Record {
+            partition,
+            offset: u64::try_from(message.offset())?,
+            at_ms: 0,
+            key: message.key(),
+            value: message.payload(),
+            headers: &[],
+        });
+        if chunk.len() >= CHUNK_RECORDS && full.send(std::mem::take(chunk)).is_err() {
+            return Ok(());
         }
     }
+    // Whoever is gone says why itself.
+    lanes.iter().zip(chunks).for_each(|(full, chunk)| drop(full.send(chunk)));
     Ok(())
 }
 
@@ -130,13 +142,15 @@ struct Pass {
     source: String,
     targets: Vec<String>,
     args: args::Limit,
-    positions: Vec<u64>,
+    /// The next offset of each partition that it has had records of.
+    positions: BTreeMap<u32, u64>,
     commands: u64,
     rows: u64,
 }
 
 impl Pass {
-    fn run(&mut self, chunks: &Receiver<Records>) -> anyhow::Result<()> {
+    /// How many commands and rows it were.
+    fn run(&mut self, chunks: &Receiver<Records>) -> anyhow::Result<(u64, u64)> {
         let mut open = 0;
         for chunk in chunks {
             if open == 0 {
@@ -149,7 +163,10 @@ impl Pass {
                 open = 0;
             }
         }
-        if open > 0 { self.commit() } else { Ok(()) }
+        if open > 0 {
+            self.commit()?;
+        }
+        Ok((self.commands, self.rows))
     }
 
     /// Writes a command's rows: every service's has the same key and value.
@@ -175,9 +192,7 @@ impl Pass {
             send(&self.producer, BaseRecord::to(target).partition(partition).key(&key).payload(&value))?;
         }
         self.rows = until;
-        if let Some(position) = self.positions.get_mut(record.partition as usize) {
-            *position = record.offset + 1;
-        }
+        self.positions.insert(record.partition, record.offset + 1);
         Ok(())
     }
 
@@ -189,9 +204,9 @@ impl Pass {
             thread::park_timeout(Duration::from_millis(1));
         }
         let mut list = TopicPartitionList::new();
-        for (partition, position) in self.positions.iter().enumerate() {
+        for (partition, position) in &self.positions {
             let at = Offset::Offset(i64::try_from(*position)?);
-            list.add_partition_offset(&self.source, i32::try_from(partition)?, at)?;
+            list.add_partition_offset(&self.source, i32::try_from(*partition)?, at)?;
         }
         self.producer.send_offsets_to_transaction(&list, &self.group, REQUEST)?;
         Ok(self.producer.commit_transaction(REQUEST)?)

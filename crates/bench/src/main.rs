@@ -1,21 +1,32 @@
 //! The benchmark: how fast commands become rows on a real Kafka, beside what the Kafka client can do at all.
 //!
 //! - [`workload`]: seeded commands with real texts; [`load`] writes them to a log.
-//! - [`read`]: a bare read of the commands. [`limit`]: read, write as many rows of the same sizes, in transactions,
-//!   with no rules. [`catch_up`]: the projector from an empty store to the end of the log.
-//! - [`all`]: each of these some times, each in a process of its own that [`usage`] watches; [`report`] prints it.
-//! - [`cluster`]: topics and clients.
+//! - [`read`]: a bare read of a topic. [`limit`]: read, write as many rows of the same sizes, in transactions, with no
+//!   rules. [`catch_up`]: the projector from an empty store to the end of the log; [`embedded`] the same without Kafka.
+//! - [`latency`]: from a command's scheduled time to a reader of its row, at a fixed rate. [`history`]: the same while
+//!   a service is told a long history.
+//! - [`view`], [`replay`], [`restart`]: the other workers.
+//! - [`all`]: each of these some times, each in a process of its own; [`report`] shows it.
+//! - [`cluster`]: topics and clients. [`worker`]: the measured binary, whose memory and CPU [`usage`] watches.
+//!   [`figures`]: the line of JSON that each measurement prints.
 
 mod all;
 mod args;
 mod catch_up;
 mod cluster;
+mod embedded;
 mod figures;
+mod history;
+mod latency;
 mod limit;
 mod load;
 mod read;
+mod replay;
 mod report;
+mod restart;
 mod usage;
+mod view;
+mod worker;
 mod workload;
 
 use std::process::ExitCode;
@@ -23,6 +34,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Args, What};
+use figures::print;
 
 fn main() -> ExitCode {
     match run(Args::parse()) {
@@ -35,13 +47,19 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> anyhow::Result<()> {
-    let log = &args.log;
-    let figures = match &args.what {
-        What::Load(workload) => load::load(log, workload)?,
-        What::Read => read::read(log)?,
-        What::Limit(limit) => limit::limit(log, limit)?,
-        What::CatchUp(catch_up) => return catch_up::catch_up(log, catch_up),
-        What::All(plan) => return all::all(log, plan),
-    };
-    figures.print()
+    let setup = &args.setup;
+    match &args.what {
+        What::Load(workload) => print(&load::load(setup, workload)?),
+        What::Read => print(&read::commands(setup)?),
+        What::Limit(limit) => print(&limit::limit(setup, limit)?),
+        What::CatchUp(catch_up) => print(&catch_up::catch_up(setup, catch_up)?),
+        What::Growth(workload) => print(&catch_up::growth(setup, workload)?),
+        What::Embedded(workload) => print(&embedded::embedded(setup, workload)?),
+        What::Latency(latency) => print(&latency::latency(setup, latency)?),
+        What::View(view) => print(&view::view(setup, view)?),
+        What::Replay(replay) => print(&replay::replay(setup, replay)?),
+        What::Restart(workload) => print(&restart::restart(setup, workload)?),
+        What::History(history) => print(&history::history(setup, history)?),
+        What::All(plan) => all::all(setup, plan),
+    }
 }

@@ -1,32 +1,52 @@
-//! A bare read of the commands: what reading alone allows.
+//! A bare read of a topic: what reading alone allows.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use partyline_log::Backend as _;
+use partyline_log::{Backend as _, kafka::Kafka};
+use rdkafka::error::KafkaError;
 
-use crate::{args::Log, cluster, figures::Figures};
+use crate::{
+    args::Setup,
+    cluster,
+    figures::{Measured, Meter},
+};
 
 /// Nothing for this long is a failure.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Reads the whole log once.
+/// Reads all commands once.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn commands(setup: &Setup) -> anyhow::Result<Measured> {
+    let meter = Meter::start(setup)?;
+    let kafka = cluster::connect(setup)?;
+    let records = read(setup, &kafka, &kafka.topics().commands)?;
+    meter.stop(records, 0)
+}
+
+/// Reads a topic to its end; how many records it has.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn read(log: &Log) -> anyhow::Result<Figures> {
-    let began = Instant::now();
-    let kafka = cluster::connect(log)?;
-    let topic = &kafka.topics().commands;
+pub fn read(setup: &Setup, kafka: &Kafka, topic: &str) -> anyhow::Result<u64> {
     let bounds = kafka.bounds(topic)?;
-    let expected: u64 = bounds.iter().map(|of| of.end - of.begin).sum();
-    let consumer = cluster::consumer(log, topic, &bounds)?;
-    let (mut commands, mut bytes) = (0, 0);
-    while commands < expected {
-        let message = consumer.poll(PATIENCE).context("nothing more came")??;
-        commands += 1;
-        bytes += message.payload_len();
+    // The end of a partition is told apart from the last record: transactions' markers take offsets too.
+    // A broker that has no more keeps the last question for so long.
+    let properties = [("enable.partition.eof", "true"), ("fetch.wait.max.ms", "10")];
+    let consumer = cluster::consumer(setup, topic, &bounds, &properties)?;
+    let (mut records, mut bytes, mut open) = (0_u64, 0, bounds.len());
+    while open > 0 {
+        match consumer.poll(PATIENCE).context("nothing more came")? {
+            Ok(message) => {
+                records += 1;
+                bytes += message.payload_len();
+            }
+            Err(KafkaError::PartitionEOF(_)) => open -= 1,
+            Err(error) => return Err(error.into()),
+        }
     }
-    eprintln!("{:.0} bytes a command", bytes as f64 / expected.max(1) as f64);
-    Ok(Figures::new(commands, 0, began.elapsed()))
+    eprintln!("{topic}: {records} records, {:.0} bytes each", bytes as f64 / records.max(1) as f64);
+    Ok(records)
 }

@@ -21,7 +21,8 @@ pub struct Usage {
     pub cpu_s: f64,
     /// The most memory it had, in bytes; 0 once it has ended.
     pub peak_rss_bytes: u64,
-    ended: bool,
+    /// Whether it has ended.
+    pub ended: bool,
 }
 
 /// A process that has run.

@@ -5,11 +5,12 @@
 //! already, as a nightly job would. Each number has 3 to 5 of 5 services. Texts are from real dialogues.
 
 mod encode;
+mod probe;
 mod talk;
 mod texts;
 mod zipf;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +19,11 @@ use crate::args;
 use talk::Talk;
 use zipf::Zipf;
 
+pub use probe::{Probe, subscribe};
 pub use texts::texts;
+
+/// A record's key: the business number.
+pub type Key = Arc<str>;
 
 /// All services that there are.
 pub const SERVICES: [&str; 5] = ["desk", "crm", "campaigns", "social", "sign"];
@@ -26,7 +31,26 @@ pub const SERVICES: [&str; 5] = ["desk", "crm", "campaigns", "social", "sign"];
 const SETTINGS: [(u64, u64); 5] =
     [(encode::MASKED, encode::FULL), (encode::FULL, encode::FULL), (0, 0), (encode::FULL, encode::MASKED), (0, 0)];
 
+/// Whose view shows when a command came through: the first of [`SERVICES`].
+pub const READER: &str = SERVICES[0];
+/// The time of commands that nobody looks for.
+const LONG_AGO_MS: u64 = 1_767_225_600_000;
+
 /// An endless source of commands.
+pub trait Source {
+    /// Appends a command to `value` that says it was sent at `at`.
+    fn next_at(&mut self, at: u64, value: &mut Vec<u8>) -> Next;
+}
+
+/// The next command.
+pub struct Next {
+    /// Its key.
+    pub key: Key,
+    /// Whether it brings [`READER`] one row with its time.
+    pub shows: bool,
+}
+
+/// Commands of a busy company.
 pub struct Workload {
     random: ChaCha8Rng,
     texts: Vec<String>,
@@ -34,6 +58,8 @@ pub struct Workload {
     talks: Vec<Talk>,
     zipf: Zipf,
     made: u64,
+    at: u64,
+    shows: bool,
     id: String,
     wamid: String,
     action: Vec<u8>,
@@ -42,7 +68,7 @@ pub struct Workload {
 
 /// A business number.
 struct Number {
-    name: String,
+    name: Key,
     /// Indexes into [`SERVICES`]; the first is the parent.
     services: Vec<usize>,
     subscribed: usize,
@@ -50,7 +76,7 @@ struct Number {
 
 impl Workload {
     /// The same commands for the same arguments and texts.
-    pub fn new(args: &args::Workload, texts: Vec<String>) -> Self {
+    pub fn new(args: &args::Mix, texts: Vec<String>) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(args.seed);
         let numbers: Vec<Number> = (0..args.numbers).map(|ix| Number::new(ix, &mut random)).collect();
         let talks = (0..args.conversations).map(|ix| {
@@ -65,6 +91,8 @@ impl Workload {
             texts,
             numbers,
             made: 0,
+            at: 0,
+            shows: false,
             id: String::new(),
             wamid: String::new(),
             action: Vec::new(),
@@ -72,9 +100,19 @@ impl Workload {
         }
     }
 
+    /// How many commands at the beginning are subscriptions.
+    pub fn opening(&self) -> u64 {
+        (self.numbers.len() * SERVICES.len()) as u64
+    }
+
     /// Appends the next command to `value` and says which business number is its key.
-    pub fn next(&mut self, value: &mut Vec<u8>) -> &str {
+    pub fn next(&mut self, value: &mut Vec<u8>) -> Key {
+        self.next_at(LONG_AGO_MS + self.made, value).key
+    }
+
+    fn make(&mut self, value: &mut Vec<u8>) -> Key {
         self.made += 1;
+        self.shows = false;
         self.id.clear();
         let nonce: u32 = self.random.random();
         let _ = write!(self.id, "c-{:09}-{nonce:08x}", self.made);
@@ -91,10 +129,10 @@ impl Workload {
                 _ => (encode::SUBSCRIBE, self.connect(drawn % self.numbers.len())),
             }
         };
-        let name = self.numbers.get(number).map_or("", |number| number.name.as_str());
+        let name = self.numbers.get(number).map_or_else(|| Arc::from(""), |number| Arc::clone(&number.name));
         encode::text(value, 1, &self.id);
-        encode::text(value, 2, name);
-        encode::number(value, 3, 1_767_225_600_000 + self.made);
+        encode::text(value, 2, &name);
+        encode::number(value, 3, self.at);
         encode::bytes(value, tag, &self.action);
         name
     }
@@ -120,9 +158,10 @@ impl Workload {
         let _ = write!(self.wamid, "wamid.{high:016X}{low:08X}");
         encode::text(&mut self.action, 1, &talk.customer);
         encode::text(&mut self.action, 2, &self.wamid);
-        encode::number(&mut self.action, 3, 1_767_225_600_000 + self.made);
+        encode::number(&mut self.action, 3, self.at);
         encode::bytes(&mut self.action, 4, &self.content);
         talk.entries += 1;
+        self.shows = self.numbers.get(talk.number as usize).is_some_and(|number| number.services.contains(&0));
         (encode::MESSAGE, talk.number as usize)
     }
 
@@ -168,12 +207,20 @@ impl Workload {
     }
 }
 
+impl Source for Workload {
+    fn next_at(&mut self, at: u64, value: &mut Vec<u8>) -> Next {
+        self.at = at;
+        let key = self.make(value);
+        Next { key, shows: self.shows }
+    }
+}
+
 impl Number {
     fn new(ix: u32, random: &mut ChaCha8Rng) -> Self {
         let count = random.random_range(3..=SERVICES.len());
         let first = random.random_range(0..SERVICES.len());
         let services = (first..first + count).map(|service| service % SERVICES.len()).collect();
-        Self { name: format!("+49301{ix:06}"), services, subscribed: 0 }
+        Self { name: Arc::from(format!("+49301{ix:06}")), services, subscribed: 0 }
     }
 }
 
@@ -186,13 +233,13 @@ mod tests {
 
     #[test]
     fn every_command_is_valid_and_the_mix_is_right() {
-        let args = args::Workload { commands: 0, partitions: 4, numbers: 64, conversations: 1_000, seed: 7 };
+        let args = args::Mix { partitions: 4, numbers: 64, conversations: 1_000, seed: 7 };
         let mut workload = Workload::new(&args, vec!["Where is my parcel?".to_owned()]);
         let (mut messages, mut replies, mut pickups, mut subscriptions) = (0, 0, 0, 0);
         let mut value = Vec::new();
         for _ in 0..20_000 {
             value.clear();
-            let key = workload.next(&mut value).to_owned();
+            let key = workload.next(&mut value);
             let partition = partyline_wire::partition_of(key.as_bytes(), 4);
             let placed = Placed { partition, partitions: 4 };
             let command = decode_command(Some(key.as_bytes()), Some(&value), placed).unwrap();

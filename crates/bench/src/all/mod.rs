@@ -1,0 +1,145 @@
+//! Everything side by side. Each measurement is a process of its own and each run a log of its own, so that nothing is
+//! warm for one and cold for the other; what belongs together runs back to back, because machines are noisy.
+//!
+//! [`Series`] holds what the same measurement said each time; [`one_log`] are the measurements that share a log.
+
+mod one_log;
+mod series;
+
+use std::{env, fs, process::Command};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::{
+    args::{All, Mix, Part, Setup, Workload},
+    cluster, report, usage,
+};
+
+pub use series::{All as Series, One, Spread, at};
+
+/// Measures, prints tables, writes the JSON and the plots.
+///
+/// # Errors
+/// If a measurement fails.
+pub fn all(setup: &Setup, plan: &All) -> anyhow::Result<()> {
+    if plan.warm_up_commands > 0 {
+        eprintln!("warming up");
+        let workload = Workload { commands: plan.warm_up_commands, ..plan.workload.clone() };
+        one_log::measure(&mut Runs::new(setup, plan), &[Part::CatchUp], "", &workload)?;
+    }
+    let mut runs = Runs::new(setup, plan);
+    for run in 1..=plan.runs {
+        eprintln!("run {run} of {}", plan.runs);
+        runs.once().with_context(|| format!("run {run}"))?;
+        // After each run: a long measurement that fails late has something to show.
+        runs.write()?;
+    }
+    println!("{}", report::tables(&runs.series));
+    Ok(())
+}
+
+/// The runs so far.
+struct Runs<'a> {
+    setup: &'a Setup,
+    plan: &'a All,
+    logs: u32,
+    series: Series,
+}
+
+impl<'a> Runs<'a> {
+    fn new(setup: &'a Setup, plan: &'a All) -> Self {
+        Self { setup, plan, logs: 0, series: Series::default() }
+    }
+
+    /// Every part that is wanted.
+    fn once(&mut self) -> anyhow::Result<()> {
+        let plan = self.plan;
+        let several = format!("{} partitions", plan.workload.mix.partitions);
+        let together = [Part::CatchUp, Part::View, Part::Replay].map(|part| plan.wants(part).then_some(part));
+        let together: Vec<Part> = together.into_iter().flatten().collect();
+        if !together.is_empty() {
+            one_log::measure(self, &together, &several, &plan.workload)?;
+        }
+        if plan.wants(Part::SingleNumber) {
+            let mix = Mix { numbers: 1, partitions: 1, ..plan.workload.mix.clone() };
+            one_log::measure(self, &[Part::CatchUp], "one number", &Workload { mix, ..plan.workload.clone() })?;
+        }
+        let workload = self.workload(&plan.workload);
+        if plan.wants(Part::Latency) {
+            for rate in &plan.rates {
+                let pace = [format!("--rate={rate}"), format!("--seconds={}", plan.rate_seconds)];
+                self.on_its_own("latency", &format!("{rate}"), &[&pace, &workload[1..]].concat())?;
+            }
+        }
+        if plan.wants(Part::Restart) {
+            self.on_its_own("restart", &in_millions(plan.workload.commands), &workload)?;
+        }
+        if plan.wants(Part::History) {
+            self.on_its_own("history", &in_millions(plan.entries), &[format!("--entries={}", plan.entries)])?;
+        }
+        if plan.wants(Part::Growth) {
+            for &commands in &plan.growth {
+                let workload = self.workload(&Workload { commands, ..plan.workload.clone() });
+                self.on_its_own("growth", &in_millions(commands), &workload)?;
+            }
+        }
+        if plan.wants(Part::Embedded) {
+            self.on_its_own("embedded", &several, &workload)?;
+        }
+        Ok(())
+    }
+
+    fn workload(&self, workload: &Workload) -> Vec<String> {
+        let Workload { commands, mix: Mix { partitions, numbers, conversations, seed } } = workload;
+        vec![
+            format!("--commands={commands}"),
+            format!("--partitions={partitions}"),
+            format!("--numbers={numbers}"),
+            format!("--conversations={conversations}"),
+            format!("--seed={seed}"),
+        ]
+    }
+
+    /// A log that nobody has used.
+    fn new_log(&mut self) -> Setup {
+        self.logs += 1;
+        let prefix = format!("{}-{}-{}", self.setup.prefix, std::process::id(), self.logs);
+        Setup { prefix, ..self.setup.clone() }
+    }
+
+    /// A measurement with a log of its own.
+    fn on_its_own(&mut self, what: &'static str, variant: &str, arguments: &[String]) -> anyhow::Result<()> {
+        let log = self.new_log();
+        let said = this(&log, what, arguments)?;
+        cluster::delete_topics(&log)?;
+        self.series.add(what, variant, said);
+        Ok(())
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        if let Some(path) = &self.plan.json {
+            let json = json!({ "workload": self.workload(&self.plan.workload), "series": self.series });
+            fs::write(path, format!("{json:#}\n")).with_context(|| path.display().to_string())?;
+        }
+        match &self.plan.plots {
+            Some(dir) => report::plots(&self.series, dir),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One of this program's own measurements, as a process of its own.
+fn this(setup: &Setup, what: &str, arguments: &[String]) -> anyhow::Result<Value> {
+    eprintln!("{what} {}", arguments.join(" "));
+    let mut command = Command::new(env::current_exe()?);
+    command.arg(what).args(arguments).arg("--bin").arg(&setup.bin);
+    command.args(["--bootstrap", &setup.bootstrap, "--prefix", &setup.prefix]);
+    command.args(setup.broker_pid.map(|pid| format!("--broker-pid={pid}")));
+    let ran = usage::run(&mut command)?;
+    serde_json::from_str(&ran.stdout).with_context(|| format!("it said: {}", ran.stdout))
+}
+
+fn in_millions(count: u64) -> String {
+    format!("{} M", count as f64 / 1e6)
+}

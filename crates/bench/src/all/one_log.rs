@@ -1,0 +1,80 @@
+//! The measurements that share a log: the projector beside what bounds it, then the readers of what it wrote.
+
+use serde_json::Value;
+
+use super::{Runs, at, this};
+use crate::{
+    args::{Part, Setup, Workload},
+    cluster,
+};
+
+/// Loads a new log and measures these parts on it. The projector runs in any case.
+pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Workload) -> anyhow::Result<()> {
+    let log = runs.new_log();
+    let workload = runs.workload(workload);
+    let load = this(&log, "load", &workload)?;
+    let read = this(&log, "read", &[])?;
+    let mut project = this(&log, "catch-up", &[])?;
+    if parts.contains(&Part::CatchUp) {
+        let limit = limit(&log, &shape(&project))?;
+        for (name, other) in [("to_limit", &limit), ("to_read", &read)] {
+            let ratio = rate(&project) / rate(other);
+            if let Some(project) = project.as_object_mut() {
+                project.insert(name.to_owned(), ratio.into());
+            }
+        }
+        for (name, said) in [("load", load), ("bare read", read), ("the limit", limit), ("project", project)] {
+            runs.series.add("catch-up", &format!("{variant}: {name}"), said);
+        }
+    }
+    readers(runs, &log, parts)?;
+    cluster::delete_topics(&log)
+}
+
+/// Which of them is fastest depends on the machine, so the projector is held against the fastest of each run.
+const LIMITS: [&[&str]; 4] = [
+    &["--producers=1"],
+    &["--producers=2"],
+    &["--producers=1", "-X", "compression.type=lz4"],
+    &["--producers=2", "-X", "compression.type=lz4"],
+];
+
+fn limit(log: &Setup, shape: &[String]) -> anyhow::Result<Value> {
+    let mut fastest = Value::Null;
+    for settings in LIMITS {
+        let arguments: Vec<String> =
+            shape.iter().cloned().chain(settings.iter().map(|&word| word.to_owned())).collect();
+        let mut said = this(log, "limit", &arguments)?;
+        if let Some(said) = said.as_object_mut() {
+            said.insert("settings".to_owned(), settings.join(" ").into());
+        }
+        if fastest.is_null() || rate(&said) > rate(&fastest) {
+            fastest = said;
+        }
+    }
+    Ok(fastest)
+}
+
+fn readers(runs: &mut Runs<'_>, log: &Setup, parts: &[Part]) -> anyhow::Result<()> {
+    if parts.contains(&Part::View) {
+        runs.series.add("view", "desk", this(log, "view", &["--service=desk".to_owned()])?);
+    }
+    if parts.contains(&Part::Replay) {
+        runs.series.add("replay", "each service", this(log, "replay", &[])?);
+    }
+    Ok(())
+}
+
+/// The limit writes as many rows of the same sizes.
+fn shape(project: &Value) -> Vec<String> {
+    let number = |path: &str| at(project, path).unwrap_or_default();
+    vec![
+        format!("--rows={}", number("rows") / number("commands").max(1.0)),
+        format!("--key-bytes={}", number("key_bytes")),
+        format!("--value-bytes={}", number("value_bytes")),
+    ]
+}
+
+fn rate(said: &Value) -> f64 {
+    at(said, "commands_per_s").unwrap_or_default().max(1e-3)
+}
