@@ -112,8 +112,9 @@ fn kafka_lost_positions() {
     scene.lose_store();
     scene.refused(&StartError::PositionsGone { partition: 0 });
     // What the error says helps: the position rows know, and then nothing is published again.
-    let positions = rig.read(&rig.log.topics().view("desk")).into_iter().filter(|row| row.key == "position/0");
-    let newest = PositionRow::decode(&positions.last().unwrap().value).unwrap();
+    let rows_read = rig.read(&rig.log.topics().view("desk"));
+    let newest = rows_read.iter().rfind(|row| row.key == "position/0").unwrap();
+    let newest = PositionRow::decode(&newest.value).unwrap();
     assert_eq!(newest.next_offset, 50);
     scene.set_position(newest.next_offset);
     rig.publish(&[command("u1", NUMBER, "unsubscribe", json!({"service": "crm"}))]);
