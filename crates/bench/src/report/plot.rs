@@ -38,7 +38,7 @@ pub fn plots(series: &Series, dir: &Path) -> anyhow::Result<()> {
         let rates = span(&lines);
         let (x, y) = ((rates.0..rates.1).log_scale(), (low.max(0.1) / 2.0..high * 2.0).log_scale());
         let file = dir.join("latency.svg");
-        draw(&file, "Latency in ms, by commands a second", (x, y), &lines, &|x| format!("{x:.0}"))?;
+        draw(&file, "Latency in ms, by commands a second", (x, y), &lines, &one_two_five)?;
     }
     let lines = [
         ("growth-rate.svg", "Catch-up: thousand commands/s, by million commands", "commands_per_s", 1e3),
@@ -49,9 +49,15 @@ pub fn plots(series: &Series, dir: &Path) -> anyhow::Result<()> {
         let lines = [line(&growth, "", "commands", path, unit)];
         let high = lines[0].1.iter().fold(0.0_f64, |high, (_, of)| high.max(of.high));
         let (x, y) = (0.0..span(&lines).1 * 1.05, 0.0..high.max(1e-3) * 1.2);
-        draw(&dir.join(file), title, (x, y), &lines, &|x| format!("{:.1}", x / 1e6))?;
+        draw(&dir.join(file), title, (x, y), &lines, &|x| format!("{}", (x / 1e4).round() / 100.0))?;
     }
     Ok(())
+}
+
+/// The labels of a logarithmic axis, where there is room for them.
+fn one_two_five(x: &f64) -> String {
+    let text = format!("{x:.0}");
+    if text.starts_with(['1', '2', '5']) { text } else { String::new() }
 }
 
 fn line(ones: &[&One], name: &'static str, x: &str, y: &str, unit: f64) -> Line {
@@ -83,7 +89,16 @@ fn bars(file: &Path, title: &str, ones: &[&One]) -> anyhow::Result<()> {
         .y_label_area_size(170)
         .build_cartesian_2d(0.0..high * 1.15, 0.0..count as f64)
         .map_err(failed)?;
-    chart.configure_mesh().disable_y_mesh().y_labels(0).x_labels(6).label_style(FONT).draw().map_err(failed)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .disable_y_mesh()
+        .y_labels(0)
+        .x_labels(6)
+        .label_style(FONT)
+        .draw()
+        .map_err(failed)?;
     let area = chart.plotting_area();
     for (row, (one, of)) in ones.iter().zip(&rates).enumerate() {
         // The first one is on top.
