@@ -104,6 +104,8 @@ pub trait Intake: Send {
     /// Waits up to `wait` for the next thing to happen. Records of several partitions may come together, each
     /// partition's in order. `into` is cleared first.
     fn next(&mut self, into: &mut Records, wait: Duration) -> Result<Event, LogError>;
+    /// Whether it has been said for the first time which partitions are this member's, if any.
+    fn has_joined(&self) -> bool;
     /// Delivers the records of a gained partition, from `offset`.
     fn start(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError>;
     /// Delivers no more records of a partition until [`Intake::start`]; some that were read already may still come.

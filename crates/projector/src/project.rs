@@ -367,6 +367,11 @@ impl Project {
         })
     }
 
+    /// Whether it knows which partitions are its own, if any.
+    pub fn has_joined(&self) -> bool {
+        self.intake.has_joined()
+    }
+
     /// What it has done.
     pub fn counts(&self) -> Counts {
         self.outbox.counts

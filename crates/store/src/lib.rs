@@ -43,5 +43,6 @@ pub use identity::Identity;
 pub use journal::Journal;
 pub use part::Part;
 pub use rows::Rows;
+pub use runs::Visit;
 pub use store::Store;
 pub use table::{Table, Visitor};

@@ -1,11 +1,11 @@
 //! Rows: keys and values as they come, of which a later one replaces an earlier one, and which are read in key order.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     error::StoreError,
     part::{Part, Steps},
-    runs::Runs,
+    runs::{Runs, Visit},
     shared::Shared,
     writer::{KEY_BYTES, RECORD_BYTES},
 };
@@ -84,11 +84,7 @@ impl Rows {
     ///
     /// # Errors
     /// What `visit` returns; what the disk says.
-    pub fn scan(
-        &self,
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError>,
-    ) -> Result<(), StoreError> {
+    pub fn scan(&self, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.runs.scan(from, visit)
     }
 }

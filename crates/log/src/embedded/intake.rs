@@ -73,6 +73,10 @@ impl Intake for EmbeddedIntake {
         Ok(if came { Event::Records } else { Event::Idle })
     }
 
+    fn has_joined(&self) -> bool {
+        self.announced
+    }
+
     fn start(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
         let topic = &self.topics.commands;
         let bounds = self.writer.home().named(schema::bounds(&self.writer.conn, self.commands))?;

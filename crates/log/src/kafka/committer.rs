@@ -58,13 +58,11 @@ impl Committer {
     pub(super) fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         self.committed()?;
         let batch = std::mem::replace(batch, self.spare.try_recv().unwrap_or_default());
-        match self.batches.as_ref().map(|batches| batches.send(batch)) {
-            Some(Ok(())) => {
-                self.submitted += 1;
-                Ok(())
-            }
-            Some(Err(_)) | None => self.committed().and_then(|_| Err(ended())),
+        if self.batches.as_ref().is_some_and(|batches| batches.send(batch).is_ok()) {
+            self.submitted += 1;
+            return Ok(());
         }
+        self.committed().and_then(|_| Err(ended()))
     }
 
     /// How many batches are committed, or why no more will be.

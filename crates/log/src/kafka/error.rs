@@ -40,7 +40,8 @@ pub(super) fn delivery(topic: &str, error: &KafkaError) -> LogError {
     }
 }
 
-/// Whether trying again cannot help: configuration, credentials, permissions.
+/// Whether trying again cannot help: configuration, credentials, permissions. Not a replication factor that is too
+/// large: that is also said while a broker is just coming back.
 pub(super) fn is_refusal(code: Code) -> bool {
     matches!(
         code,
@@ -56,7 +57,6 @@ pub(super) fn is_refusal(code: Code) -> bool {
             | Code::TransactionalIdAuthorizationFailed
             | Code::InvalidConfig
             | Code::InvalidPartitions
-            | Code::InvalidReplicationFactor
             | Code::InvalidTopic
             | Code::InvalidTransactionTimeout
             | Code::InvalidSessionTimeout
@@ -113,6 +113,7 @@ mod tests {
         assert!(matches!(of(Code::FencedInstanceId), LogError::InUse(_)));
         assert!(matches!(of(Code::Fenced), LogError::Transaction(_)));
         assert!(matches!(of(Code::BrokerTransportFailure), LogError::Unreachable(text) if text == "asking: why"));
+        assert!(of(Code::InvalidReplicationFactor).is_passing());
         let down = KafkaError::Flush(Code::OperationTimedOut);
         assert!(matches!(transaction("committing", &down), LogError::Transaction(_)));
         let unknown = KafkaError::MessageProduction(Code::UnknownTopic);

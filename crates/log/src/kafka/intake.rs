@@ -24,7 +24,7 @@ use super::{
     config::Settings,
     context::Context,
     error, gained,
-    leaving::Leaving,
+    leaving::{Departure, Leaving},
     offsets,
     poll::{self, Polled},
     rebalances::{Rebalance, Rebalances},
@@ -47,6 +47,9 @@ pub(super) struct GroupIntake {
     held: BTreeMap<Partition, Held>,
     /// Given up with the next call of `next`; of these librdkafka has to let go.
     leaving: Option<Vec<Partition>>,
+    joined: bool,
+    /// Last, so that the last hold on the consumer is there and not here: dropping it may hang.
+    departure: Departure,
 }
 
 /// A partition of this member.
@@ -87,6 +90,8 @@ impl GroupIntake {
             committer,
             held: BTreeMap::new(),
             leaving: None,
+            joined: false,
+            departure: Departure::default(),
         })
     }
 
@@ -98,6 +103,7 @@ impl GroupIntake {
             None => return Ok(None),
             Some(Rebalance::Assign(partitions)) => {
                 let gained = self.gain(&partitions)?;
+                self.joined = true;
                 (!gained.is_empty()).then_some(Event::Gained(gained))
             }
             Some(Rebalance::Revoke { partitions, .. }) if partitions.is_empty() => {
@@ -277,6 +283,10 @@ impl Intake for GroupIntake {
         }
     }
 
+    fn has_joined(&self) -> bool {
+        self.joined
+    }
+
     fn start(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
         let held = self.held.get_mut(&partition).ok_or_else(|| not_held(partition))?;
         (held.position, held.flow) = (offset, Flow::Starting);
@@ -318,11 +328,11 @@ impl Drop for GroupIntake {
     fn drop(&mut self) {
         self.consumer.context().own.close();
         let unanswered = self.unanswered();
-        poll::let_go(Leaving {
+        self.departure = Departure(Some(Leaving {
             consumer: Arc::clone(&self.consumer),
             topic: Arc::clone(&self.topics.commands),
             unanswered,
             thread: self.committer.stop(),
-        });
+        }));
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, thread::JoinHandle};
 
 use rdkafka::{TopicPartitionList, consumer::Consumer};
 
-use super::{intake::Member, offsets, rebalances::Rebalance};
+use super::{intake::Member, offsets, poll, rebalances::Rebalance};
 
 /// The rest of an intake: leaves the group when it is dropped, after the transaction that is under way.
 pub(super) struct Leaving {
@@ -13,6 +13,18 @@ pub(super) struct Leaving {
     /// In the order librdkafka asked.
     pub(super) unanswered: Vec<Rebalance>,
     pub(super) thread: Option<JoinHandle<()>>,
+}
+
+/// Leaves when it is dropped, and waits for that in bounded time.
+#[derive(Default)]
+pub(super) struct Departure(pub(super) Option<Leaving>);
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        if let Some(leaving) = self.0.take() {
+            poll::let_go(leaving);
+        }
+    }
 }
 
 impl Drop for Leaving {

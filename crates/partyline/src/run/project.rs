@@ -83,7 +83,9 @@ fn drive(
         if project.step(now, STEP)? == Progress::Worked {
             health.works();
         }
+        // Before that nobody has looked whether it may start at all.
         if let Some(end) = end.as_deref_mut()
+            && project.has_joined()
             && end.is_reached_by_group(&*log.backend, project.positions(), now)?
         {
             return Ok(true);

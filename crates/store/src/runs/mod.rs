@@ -30,8 +30,8 @@ use crate::{
 /// What removing a key costs, in the bytes that could be merged instead.
 const REMOVAL_BYTES: usize = 4_000;
 
-/// Takes a key and a value, and says whether to go on.
-pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
+/// What [`Rows::scan`](crate::Rows::scan) calls with each key and value; it says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
 
 /// The runs of one table.
 pub(crate) struct Runs {

@@ -12,6 +12,9 @@ const BLOCK: u8 = 0;
 const INDEX: u8 = 1;
 const FILTER: u8 = 2;
 
+/// A key and a value.
+pub(super) type Record<'a> = (&'a [u8], &'a [u8]);
+
 /// A run that is written.
 pub(super) struct Run {
     pub(super) id: u64,
@@ -166,7 +169,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     /// The record here; `None` at the end of the run.
-    pub(super) fn record(&mut self, run: &Run, blobs: Blobs<'_>) -> Result<Option<(&[u8], &[u8])>, StoreError> {
+    pub(super) fn record(&mut self, run: &Run, blobs: Blobs<'_>) -> Result<Option<Record<'_>>, StoreError> {
         if self.at >= self.block.len() {
             if self.next_block >= run.index.len() {
                 return Ok(None);
@@ -185,7 +188,7 @@ impl Cursor {
     }
 
     /// The record that [`Cursor::record`] gave last, once more.
-    pub(super) fn current(&self) -> Option<(&[u8], &[u8])> {
+    pub(super) fn current(&self) -> Option<Record<'_>> {
         block::record(&self.block, self.at).map(|(key, value, _)| (key, value))
     }
 

@@ -93,8 +93,8 @@ impl<T> Cache<T> {
 
     /// The dirty records that are to be written, in the order of their keys; `keep` says which are worth it.
     pub(super) fn dirty_in_key_order(&self, keep: fn(&T) -> bool) -> Vec<(&[u8], &T)> {
-        let is_due = |entry: &&Box<Entry<T>>| entry.dirty && (entry.stored || keep(&entry.value));
-        let mut dirty: Vec<_> = self.entries.iter().filter(is_due).collect();
+        let is_due = |entry: &&Entry<T>| entry.dirty && (entry.stored || keep(&entry.value));
+        let mut dirty: Vec<_> = self.entries.iter().map(|entry| &**entry).filter(is_due).collect();
         dirty.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         dirty.into_iter().map(|entry| (&*entry.key, &entry.value)).collect()
     }
