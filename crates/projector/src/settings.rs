@@ -32,7 +32,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            batch_commands: 10_000,
+            batch_commands: 20_000,
             batch_bytes: 8 << 20,
             batch_age: Duration::from_millis(200),
             checkpoint_age: Duration::from_secs(10),

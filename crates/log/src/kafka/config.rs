@@ -63,7 +63,7 @@ const CONSUMING: &[(&str, &str)] = &[
 
 /// What every producer writes with. `queue.buffering` bounds what is under way, in records and KB.
 const SENDING: &[(&str, &str)] = &[
-    ("queue.buffering.max.messages", "100000"),
+    ("queue.buffering.max.messages", "200000"),
     ("queue.buffering.max.kbytes", "32768"),
     ("batch.num.messages", "100000"),
     ("batch.size", "1000000"),

@@ -34,6 +34,8 @@ pub(super) fn poll<T: Send + Sync>(consumer: &BaseConsumer<Context<T>>, wait: Du
 where
     Context<T>: ConsumerContext,
 {
+    // librdkafka waits whole milliseconds, and rust-rdkafka would spin through the rest.
+    let wait = Duration::from_millis(u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX));
     let failure = match consumer.poll(wait) {
         None => return Ok(Polled::Nothing),
         Some(Ok(message)) => return Ok(Polled::Record(message)),
