@@ -32,14 +32,14 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            batch_commands: 20_000,
+            batch_commands: 16_000,
             batch_bytes: 8 << 20,
             batch_age: Duration::from_millis(200),
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,
-            dirty_bytes: 64 << 20,
-            cache_bytes: 96 << 20,
-            sled_cache_bytes: 16 << 20,
+            dirty_bytes: 48 << 20,
+            cache_bytes: 72 << 20,
+            sled_cache_bytes: 8 << 20,
             position_age: Duration::from_secs(5),
             create_topics: true,
             services: None,
