@@ -9,7 +9,7 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no store in this folder ([`Store::open_existing`](crate::Store::open_existing) only).
+    /// There is no store in this folder ([`Database::open_existing`](crate::Database::open_existing) only).
     #[error("there is no store in {}", dir.display())]
     Missing {
         /// The folder.
