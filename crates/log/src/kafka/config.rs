@@ -67,8 +67,6 @@ const SENDING: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", "32768"),
     ("batch.num.messages", "100000"),
     ("batch.size", "1000000"),
-    // The largest record of the log, and a dead letter's headers: as much as its topic takes.
-    ("message.max.bytes", "2097152"),
     // A dead letter is as large as any record that the brokers take by default, and has headers.
     ("message.max.bytes", "2097152"),
     ("compression.type", "lz4"),

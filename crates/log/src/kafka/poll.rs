@@ -1,4 +1,5 @@
-//! What reader and intake share: one poll, sorted by what it brought, and letting go of a client in bounded time.
+//! What clients share: one poll of a consumer, sorted by what it brought, a producer's wait, and letting go of a client
+//! in bounded time.
 
 use std::{sync::mpsc, thread, time::Duration};
 
@@ -7,6 +8,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers},
+    producer::{BaseProducer, ProducerContext},
 };
 
 use super::{context::Context, error};
@@ -16,6 +18,8 @@ use crate::{LogError, Offset, Partition, Record, Records};
 pub(super) const MAX_RECORDS: usize = 4_096;
 /// And stops after this many bytes of keys and values.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How often a producer that waits looks again.
+const STEP: Duration = Duration::from_micros(500);
 /// Letting go of a client that takes longer than this goes on in the background.
 const CLOSE: Duration = Duration::from_secs(3);
 
@@ -62,6 +66,13 @@ fn fatal_error<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> LogError {
         Some((code, reason)) => error::from_code("reading", code, reason),
         None => LogError::Transaction("the consumer failed".to_owned()),
     }
+}
+
+/// Serves what has come for a producer, then waits a step. rust-rdkafka's own wait would spin through its last
+/// millisecond.
+pub(super) fn pause<C: ProducerContext>(producer: &BaseProducer<C>) {
+    producer.poll(Duration::ZERO);
+    thread::park_timeout(STEP);
 }
 
 /// A record's headers, as text.

@@ -2,7 +2,6 @@
 
 use std::{
     sync::{Arc, Mutex},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -16,8 +15,7 @@ use super::{
     REQUEST,
     config::Settings,
     context::{Context, locked},
-    error, offsets,
-    poll::let_go,
+    error, offsets, poll,
 };
 use crate::{LogError, Offset, Partition, Publisher, Receipt};
 
@@ -25,9 +23,6 @@ use crate::{LogError, Offset, Partition, Publisher, Receipt};
 const MAX_OUTSTANDING_RECORDS: usize = 1_000_000;
 /// So often a sender looks for receipts, so that librdkafka's queue of them stays short.
 const POLL_EVERY_RECORDS: usize = 256;
-
-/// How often a sender that waits looks again.
-const STEP: Duration = Duration::from_micros(500);
 
 /// Receipts that have come and nobody has taken yet.
 #[derive(Default)]
@@ -94,12 +89,6 @@ impl RecordPublisher {
     }
 }
 
-/// Serves what has come, then waits a step. rust-rdkafka's own wait would spin through its last millisecond.
-fn pause(producer: &BaseProducer<Context<Receipts>>) {
-    producer.poll(Duration::ZERO);
-    thread::park_timeout(STEP);
-}
-
 impl Publisher for RecordPublisher {
     fn send(
         &mut self,
@@ -124,7 +113,7 @@ impl Publisher for RecordPublisher {
             if failure.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 return Err(error::delivery(topic, &failure));
             }
-            pause(producer);
+            poll::pause(producer);
             record = again;
         }
         self.outstanding += 1;
@@ -141,7 +130,7 @@ impl Publisher for RecordPublisher {
         let deadline = Instant::now() + wait;
         Self::serve(producer);
         while locked(&producer.context().own.ready).is_empty() && self.outstanding > 0 && Instant::now() < deadline {
-            pause(producer);
+            poll::pause(producer);
         }
         let ready = std::mem::take(&mut *locked(&producer.context().own.ready));
         if !ready.is_empty() {
@@ -162,6 +151,6 @@ impl Publisher for RecordPublisher {
 
 impl Drop for RecordPublisher {
     fn drop(&mut self) {
-        let_go(self.producer.take());
+        poll::let_go(self.producer.take());
     }
 }

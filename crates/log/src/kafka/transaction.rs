@@ -12,7 +12,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -30,7 +29,7 @@ use super::{
     context::{Context, locked},
     error,
     intake::Member,
-    offsets,
+    offsets, poll,
 };
 use crate::{Batch, LogError, Outgoing, Topics};
 
@@ -38,8 +37,6 @@ use crate::{Batch, LogError, Outgoing, Topics};
 const CALL: Duration = Duration::from_secs(15);
 /// So often one transaction is done again because the group has rebalanced.
 const REBALANCES: usize = 5;
-/// How often the producer is asked whether everything is out.
-const STEP: Duration = Duration::from_micros(500);
 
 /// A transactional producer.
 pub(super) type Producing = BaseProducer<Context<Deliveries>>;
@@ -166,7 +163,7 @@ impl Transactions {
                 return Err(error::delivery(row.topic, &failure));
             }
             self.check_delivery(deadline)?;
-            pause(&self.producer);
+            poll::pause(&self.producer);
             record = again;
         }
         Ok(())
@@ -203,7 +200,7 @@ impl Transactions {
 
     fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
         while self.producer.in_flight_count() > 0 {
-            pause(&self.producer);
+            poll::pause(&self.producer);
             self.check_delivery(deadline)?;
         }
         self.check_delivery(deadline)
@@ -234,7 +231,7 @@ impl Transactions {
         self.producer.purge(PurgeConfig::default().queue().inflight());
         let deadline = Instant::now() + Duration::from_secs(1);
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            pause(&self.producer);
+            poll::pause(&self.producer);
         }
         let aborted = self.producer.abort_transaction(Duration::from_secs(2));
         if let Err(failure) = &aborted {
@@ -242,12 +239,6 @@ impl Transactions {
         }
         aborted.is_ok()
     }
-}
-
-/// Serves what has come, then waits a step. rust-rdkafka's own wait would spin through its last millisecond.
-fn pause(producer: &Producing) {
-    producer.poll(Duration::ZERO);
-    thread::park_timeout(STEP);
 }
 
 fn is_full(failure: &KafkaError) -> bool {
