@@ -36,6 +36,10 @@ use clap::Parser as _;
 use args::{Args, What};
 use figures::print;
 
+/// The same as the measured binary has, so that the limit is not held up by another.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -90,10 +90,10 @@ impl Project {
 
     fn try_step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
         let busy = self.held.values().any(|held| !matches!(held.phase, Phase::Running));
-        // What is there goes out as soon as nothing more is waiting and the transaction before is through.
+        // What is there goes out as soon as nothing more is waiting and a transaction would begin at once.
         let wait = match self.outbox.is_empty() {
             true if !busy => wait,
-            false if !busy && self.intake.committed()? < self.submitted => wait.min(Duration::from_millis(1)),
+            false if !busy && !self.intake.is_ready()? => wait.min(Duration::from_millis(1)),
             _ => Duration::ZERO,
         };
         let mut records = std::mem::take(&mut self.records);
@@ -274,13 +274,13 @@ impl Project {
         Ok(())
     }
 
-    /// Commits when a bound is reached, or as soon as nothing more is waiting and no commit is under way.
+    /// Commits when a bound is reached, or as soon as nothing more is waiting and the commit would begin at once.
     fn submit_if_due(&mut self, idle: bool, now: Instant) -> Result<(), WorkError> {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        let free = idle && self.intake.committed()? == self.submitted;
-        if free || self.outbox.is_full(&self.settings, now) { self.submit(now) } else { Ok(()) }
+        let begins = idle && self.intake.is_ready()?;
+        if begins || self.outbox.is_full(&self.settings, now) { self.submit(now) } else { Ok(()) }
     }
 
     fn submit(&mut self, now: Instant) -> Result<(), WorkError> {

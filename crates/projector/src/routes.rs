@@ -1,11 +1,12 @@
 //! Which topic a service's rows go to, and how fresh each topic was said to be.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use foldhash::{HashMap, HashMapExt as _};
 use partyline_ledger::Service;
 use partyline_log::{Backend, Batch, LogError, Partition, Target, TopicKind};
 

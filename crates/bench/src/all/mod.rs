@@ -73,21 +73,31 @@ impl<'a> Runs<'a> {
             }
         }
         if plan.wants(Part::Restart) {
-            self.on_its_own("restart", &in_millions(plan.workload.commands), &workload)?;
+            for (variant, workload) in self.sizes() {
+                self.on_its_own("restart", &variant, &workload)?;
+            }
         }
         if plan.wants(Part::History) {
             self.on_its_own("history", &in_millions(plan.entries), &[format!("--entries={}", plan.entries)])?;
         }
         if plan.wants(Part::Growth) {
-            for &commands in &plan.growth {
-                let workload = self.workload(&Workload { commands, ..plan.workload.clone() });
-                self.on_its_own("growth", &in_millions(commands), &workload)?;
+            for (variant, workload) in self.sizes() {
+                self.on_its_own("growth", &variant, &workload)?;
             }
         }
         if plan.wants(Part::Embedded) {
             self.on_its_own("embedded", &several, &workload)?;
         }
         Ok(())
+    }
+
+    /// The workload in several sizes, and what each is called.
+    fn sizes(&self) -> Vec<(String, Vec<String>)> {
+        let sized = |&commands: &u64| {
+            let workload = self.workload(&Workload { commands, ..self.plan.workload.clone() });
+            (in_millions(commands), workload)
+        };
+        self.plan.sizes.iter().map(sized).collect()
     }
 
     fn workload(&self, workload: &Workload) -> Vec<String> {

@@ -38,8 +38,8 @@ pub struct All {
     /// How often each
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: u32,
-    /// Commands of the small run that is not counted; a broker is slow at first. 0 for none
-    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    /// Commands of the run before, which is not counted: a broker is slow at first. 0 for none
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub warm_up_commands: u64,
     /// What is in the log.
     #[command(flatten)]
@@ -53,9 +53,9 @@ pub struct All {
     /// History: entries of the number
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     pub entries: u64,
-    /// Growth: commands in the log
+    /// Growth and restart: commands in the log
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1000000,3000000,10000000")]
-    pub growth: Vec<u64>,
+    pub sizes: Vec<u64>,
     /// Also write everything there, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -1,6 +1,8 @@
-//! The projector's end: commands in, transactions out. One at a time: the members of this group are one.
+//! The projector's end: commands in, transactions out. The members of this group are one.
 
 use std::{collections::HashSet, fs::File, sync::Arc, time::Duration};
+
+use rusqlite::Connection;
 
 use super::{
     cursor::Cursor,
@@ -8,39 +10,77 @@ use super::{
     schema,
     writer::{Writer, append, out_of_range, set_positions},
 };
-use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, TopicKind, Topics};
+use crate::{
+    Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, TopicKind, Topics,
+    committer::{Committer, Lane},
+};
 
 /// The only member of the group, as long as it holds the lock.
 pub(super) struct EmbeddedIntake {
-    pub(super) writer: Writer,
+    home: Arc<Home>,
+    /// For reading.
+    conn: Connection,
     cursor: Cursor,
     topics: Topics,
     commands: i64,
     announced: bool,
-    committed: u64,
-    /// Why a batch failed; nothing may be committed after that.
-    failed: Option<String>,
+    committer: Committer,
     _lock: File,
+}
+
+/// Commits batches while the next one is made.
+struct Commits {
+    writer: Writer,
+    group: String,
+}
+
+impl Lane for Commits {
+    /// SQLite writes and commits at once.
+    fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
+        self.writer.transact(|tx, catalog| {
+            append(tx, catalog, batch.rows(), |_| ())?;
+            set_positions(tx, &self.group, batch.positions())
+        })
+    }
+
+    fn commit(&mut self) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    fn abort(&mut self) {}
 }
 
 impl EmbeddedIntake {
     /// Takes the group's lock.
     pub(super) fn open(home: Arc<Home>, topics: &Topics) -> Result<Self, LogError> {
+        let writer = Writer::open(Arc::clone(&home))?;
+        Self::with(home, topics, writer)
+    }
+
+    /// Takes the group's lock, and commits through `writer`.
+    pub(super) fn with(home: Arc<Home>, topics: &Topics, writer: Writer) -> Result<Self, LogError> {
         let name = format!("{}.lock", topics.group);
         let Some(lock) = home.try_lock(&name)? else {
             let path = home.lock_path(&name);
             return Err(LogError::InUse(format!("another projector runs on this log; it holds {}", path.display())));
         };
-        let writer = Writer::open(Arc::clone(&home))?;
-        let commands = home.named(schema::topic(&writer.conn, &topics.commands))?;
+        let conn = home.connect(false)?;
+        let commands = home.named(schema::topic(&conn, &topics.commands))?;
         let commands = commands.ok_or_else(|| LogError::NoTopic(topics.commands.to_string()))?.id;
-        let cursor = Cursor::new(home, commands);
-        let topics = topics.clone();
-        Ok(Self { writer, cursor, topics, commands, announced: false, committed: 0, failed: None, _lock: lock })
+        Ok(Self {
+            cursor: Cursor::new(Arc::clone(&home), commands),
+            committer: Committer::start(vec![Commits { writer, group: topics.group.clone() }])?,
+            topics: topics.clone(),
+            home,
+            conn,
+            commands,
+            announced: false,
+            _lock: lock,
+        })
     }
 
     fn gained(&self) -> rusqlite::Result<Vec<Gained>> {
-        let conn = &self.writer.conn;
+        let conn = &self.conn;
         let committed = schema::positions(conn, &self.topics.group)?;
         let written: HashSet<Partition> = schema::written(conn, TopicKind::View)?
             .into_iter()
@@ -54,22 +94,18 @@ impl EmbeddedIntake {
         });
         Ok(gained.collect())
     }
-
-    fn still_good(&self) -> Result<(), LogError> {
-        self.failed.as_ref().map_or(Ok(()), |reason| Err(LogError::Transaction(reason.clone())))
-    }
 }
 
 impl Intake for EmbeddedIntake {
     fn next(&mut self, into: &mut Records, wait: Duration) -> Result<Event, LogError> {
-        self.still_good()?;
+        self.committer.committed()?;
         if !self.announced {
             into.clear();
-            let gained = self.writer.home().named(self.gained())?;
+            let gained = self.home.named(self.gained())?;
             self.announced = true;
             return Ok(Event::Gained(gained));
         }
-        let came = self.cursor.next(&self.writer.conn, into, wait)?;
+        let came = self.cursor.next(&self.conn, into, wait)?;
         Ok(if came { Event::Records } else { Event::Idle })
     }
 
@@ -79,7 +115,7 @@ impl Intake for EmbeddedIntake {
 
     fn start(&mut self, partition: Partition, offset: Offset) -> Result<(), LogError> {
         let topic = &self.topics.commands;
-        let bounds = self.writer.home().named(schema::bounds(&self.writer.conn, self.commands))?;
+        let bounds = self.home.named(schema::bounds(&self.conn, self.commands))?;
         let Some(bounds) = bounds.iter().find(|b| b.partition == partition) else {
             return Err(out_of_range(topic, partition));
         };
@@ -102,31 +138,31 @@ impl Intake for EmbeddedIntake {
     }
 
     fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
-        self.still_good()?;
-        if !batch.is_empty() {
-            let group = &self.topics.group;
-            let done = self.writer.transact(|tx, catalog| {
-                append(tx, catalog, batch.rows(), |_| ())?;
-                set_positions(tx, group, batch.positions())
-            });
-            self.cursor.look_again();
-            done.inspect_err(|error| self.failed = Some(format!("an earlier batch failed: {error}")))?;
-        }
-        batch.clear();
-        self.committed += 1;
-        Ok(())
+        self.committer.submit(batch)
     }
 
     fn committed(&mut self) -> Result<u64, LogError> {
-        self.still_good()?;
-        Ok(self.committed)
+        self.committer.committed()
+    }
+
+    fn is_ready(&mut self) -> Result<bool, LogError> {
+        self.committer.is_ready()
     }
 
     fn settle(&mut self) -> Result<(), LogError> {
-        self.still_good()
+        self.committer.settle()
     }
 
     fn close(self: Box<Self>) -> Result<(), LogError> {
-        self.still_good()
+        self.committer.settle()
+    }
+}
+
+impl Drop for EmbeddedIntake {
+    /// The lock is given back when nothing is written any more.
+    fn drop(&mut self) {
+        for thread in self.committer.stop() {
+            drop(thread.join());
+        }
     }
 }

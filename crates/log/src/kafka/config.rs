@@ -79,8 +79,8 @@ const COMMITTING: &[(&str, &str)] = &[
     ("transaction.timeout.ms", SESSION_MS),
     // A partition's rows are handed over together, so there is nothing to linger for; the commit waits for them.
     ("linger.ms", "0"),
-    // A transaction right after another is put off by the broker until that one's markers are written: milliseconds,
-    // where the default would wait for 100.
+    // Positions right after another transaction are put off by the broker until that one's markers are written:
+    // milliseconds, where the default would wait for 100.
     ("retry.backoff.ms", "10"),
 ];
 
@@ -140,9 +140,9 @@ impl Settings {
         self.build(&[FETCHING, &pace], &[CONSUMING, &membership])
     }
 
-    /// The member's transactional producer.
-    pub(super) fn transactional(&self, group: &str, member: &str) -> ClientConfig {
-        let id = format!("{group}.{member}");
+    /// One of the member's transactional producers.
+    pub(super) fn transactional(&self, group: &str, member: &str, lane: usize) -> ClientConfig {
+        let id = format!("{group}.{member}.{lane}");
         self.build(
             &[SENDING, COMMITTING],
             // An event for each row would cost more than sending it.
@@ -222,6 +222,6 @@ mod tests {
     fn a_member_is_static_and_its_transactions_bear_its_name() {
         let settings = settings(&[]);
         assert_eq!(settings.member("g", "m").get("group.instance.id"), Some("m"));
-        assert_eq!(settings.transactional("g", "m").get("transactional.id"), Some("g.m"));
+        assert_eq!(settings.transactional("g", "m", 1).get("transactional.id"), Some("g.m.1"));
     }
 }

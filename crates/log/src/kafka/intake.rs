@@ -20,7 +20,6 @@ use rdkafka::{
 
 use super::{
     REQUEST,
-    committer::Committer,
     config::Settings,
     context::Context,
     error, gained,
@@ -28,9 +27,9 @@ use super::{
     offsets,
     poll::{self, Polled},
     rebalances::{Rebalance, Rebalances},
-    transaction::Transactions,
+    transaction::{LANES, Transactions},
 };
-use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, Topics};
+use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, Topics, committer::Committer};
 
 /// A member of the group.
 pub(super) type Member = BaseConsumer<Context<Rebalances>>;
@@ -74,14 +73,15 @@ enum Flow {
 impl GroupIntake {
     /// Fences a predecessor of the same name and joins the group.
     pub(super) fn join(settings: &Settings, topics: &Topics, member: &str) -> Result<Self, LogError> {
-        let producer = Transactions::prepare(settings, topics, member)?;
+        let lanes = (0..LANES).map(|lane| Transactions::prepare(settings, topics, member, lane));
+        let producers = lanes.collect::<Result<Vec<_>, _>>()?;
         let consumer: Member = settings
             .member(&topics.group, member)
             .create_with_context(Context::default())
             .map_err(|e| error::failed("making a member of the group", &e))?;
         let consumer = Arc::new(consumer);
-        let transactions = Transactions::new(producer, Arc::clone(&consumer), Arc::clone(&topics.commands));
-        let committer = Committer::start(transactions)?;
+        let transactions = |producer| Transactions::new(producer, Arc::clone(&consumer), Arc::clone(&topics.commands));
+        let committer = Committer::start(producers.into_iter().map(transactions).collect())?;
         consumer.subscribe(&[&topics.commands]).map_err(|e| error::failed("joining the group", &e))?;
         Ok(Self {
             settings: settings.clone(),
@@ -315,6 +315,10 @@ impl Intake for GroupIntake {
         self.committer.committed().map_err(|e| self.explained(e))
     }
 
+    fn is_ready(&mut self) -> Result<bool, LogError> {
+        self.committer.is_ready().map_err(|e| self.explained(e))
+    }
+
     fn settle(&mut self) -> Result<(), LogError> {
         self.committer.settle().map_err(|e| self.explained(e))
     }
@@ -332,7 +336,7 @@ impl Drop for GroupIntake {
             consumer: Arc::clone(&self.consumer),
             topic: Arc::clone(&self.topics.commands),
             unanswered,
-            thread: self.committer.stop(),
+            threads: self.committer.stop(),
         }));
     }
 }

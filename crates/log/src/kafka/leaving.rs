@@ -6,13 +6,13 @@ use rdkafka::{TopicPartitionList, consumer::Consumer};
 
 use super::{intake::Member, offsets, poll, rebalances::Rebalance};
 
-/// The rest of an intake: leaves the group when it is dropped, after the transaction that is under way.
+/// The rest of an intake: leaves the group when it is dropped, after the transactions that are under way.
 pub(super) struct Leaving {
     pub(super) consumer: Arc<Member>,
     pub(super) topic: Arc<str>,
     /// In the order librdkafka asked.
     pub(super) unanswered: Vec<Rebalance>,
-    pub(super) thread: Option<JoinHandle<()>>,
+    pub(super) threads: Vec<JoinHandle<()>>,
 }
 
 /// Leaves when it is dropped, and waits for that in bounded time.
@@ -30,7 +30,7 @@ impl Drop for Departure {
 impl Drop for Leaving {
     /// librdkafka leaves only when everything it asked for is answered.
     fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             drop(thread.join());
         }
         for rebalance in self.unanswered.drain(..) {

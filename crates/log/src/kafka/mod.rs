@@ -4,14 +4,13 @@
 //! - `config`: librdkafka's settings for each kind of client; `context`: what it calls back with.
 //! - `intake`: the group member; `rebalances`: what the group decides; `gained`: what it is told about its partitions;
 //!   `leaving`: its end.
-//! - `committer`: the thread that commits; `transaction`: what it does for each batch.
+//! - `transaction`: what a lane of the committer does for each batch.
 //! - `reader`, `publisher`: reading and appending outside the group; `poll`: what the consumers share.
 //! - `admin`, `offsets`: questions about topics and offsets; `error`: whose fault it is.
 //!
 //! librdkafka's types stay in here. Its traps are named where they are avoided.
 
 mod admin;
-mod committer;
 mod config;
 mod context;
 mod error;

@@ -1,8 +1,8 @@
 //! One transaction: rows and positions, both or neither.
 //!
-//! A rebalance that ends while a transaction is under way makes it one of an old generation, although its partitions
-//! are still ours; that one is aborted and done again. They stay ours as long as the intake has not answered that it
-//! gives them up, before which it waits for the transaction. Any other failure is the end of the producer.
+//! A rebalance that ends while a transaction is written makes it one of an old generation, although its partitions are
+//! still ours; that one is aborted and done again. They stay ours as long as the intake has not answered that it gives
+//! them up, before which it waits for the transaction. Any other failure is the end of the producer.
 //!
 //! Small transactions take milliseconds because everything is out before `commit_transaction` is called: rust-rdkafka's
 //! own `flush` in it, which waits in steps of a hundred, then has nothing left to wait for.
@@ -31,12 +31,16 @@ use super::{
     intake::Member,
     offsets, poll,
 };
-use crate::{Batch, LogError, Outgoing, Topics};
+use crate::{Batch, LogError, Outgoing, Topics, committer::Lane};
 
 /// A transactional call gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
 /// So often one transaction is done again because the group has rebalanced.
 const REBALANCES: usize = 5;
+
+/// How many producers a member has. A producer has one transaction at a time, and the coordinator puts its next one off
+/// by 20 ms while the last one's partitions are being marked; with two, one writes meanwhile.
+pub(super) const LANES: usize = 2;
 
 /// A transactional producer.
 pub(super) type Producing = BaseProducer<Context<Deliveries>>;
@@ -78,7 +82,7 @@ impl From<LogError> for Failure {
     }
 }
 
-/// The transactional producer, and what is needed to commit with it.
+/// A transactional producer, and what is needed to commit with it.
 pub(super) struct Transactions {
     producer: Producing,
     /// Says, for each transaction anew, who we are in the group.
@@ -88,9 +92,14 @@ pub(super) struct Transactions {
 
 impl Transactions {
     /// Makes the producer, which fences an earlier one of this name and aborts what that left behind.
-    pub(super) fn prepare(settings: &Settings, topics: &Topics, name: &str) -> Result<Producing, LogError> {
+    pub(super) fn prepare(
+        settings: &Settings,
+        topics: &Topics,
+        member: &str,
+        lane: usize,
+    ) -> Result<Producing, LogError> {
         let producer: Producing = settings
-            .transactional(&topics.group, name)
+            .transactional(&topics.group, member, lane)
             .create_with_context(Context::default())
             .map_err(|e| error::failed("making a producer", &e))?;
         // Before a broker is connected librdkafka would look for the coordinator only every 500 ms.
@@ -108,27 +117,7 @@ impl Transactions {
         Self { producer, member, topic }
     }
 
-    /// Commits a batch. After an error no other is to be tried.
-    pub(super) fn commit(&self, batch: &Batch) -> Result<(), LogError> {
-        for _ in 0..REBALANCES {
-            let Err(failure) = self.transaction(batch) else { return Ok(()) };
-            let aborted = self.abort();
-            match failure {
-                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
-                    tracing::debug!("a rebalance came in between: the transaction is done again");
-                }
-                Failure::Rebalanced => break,
-                // The reason for a row may have come after the failure it caused.
-                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
-            }
-        }
-        Err(LogError::Transaction("the group has rebalanced".to_owned()))
-    }
-
-    fn transaction(&self, batch: &Batch) -> Result<(), Failure> {
-        if batch.is_empty() {
-            return Ok(());
-        }
+    fn try_write(&self, batch: &Batch) -> Result<(), Failure> {
         let producer = &self.producer;
         producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
@@ -138,13 +127,11 @@ impl Transactions {
             self.produce(&row, deadline)?;
         }
         let produced = begun.elapsed();
-        // In this order: asked at once after the last commit, the coordinator would put the positions off by 100 ms.
+        // In this order: while it takes in partitions, the coordinator would put the positions off.
         self.wait_for_rows(deadline)?;
         let taken = begun.elapsed();
         self.send_positions(batch)?;
-        let sent = begun.elapsed();
-        producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))?;
-        tracing::debug!(rows = batch.len(), ?produced, ?taken, positions = ?sent, committed = ?begun.elapsed(), "transaction");
+        tracing::debug!(rows = batch.len(), ?produced, ?taken, positions = ?begun.elapsed(), "transaction");
         Ok(())
     }
 
@@ -223,8 +210,9 @@ impl Transactions {
         Ok(())
     }
 
-    /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out.
-    fn abort(&self) -> bool {
+    /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out. Whether
+    /// another one may be begun.
+    fn end(&self) -> bool {
         if self.producer.client().fatal_error().is_some() {
             return false;
         }
@@ -238,6 +226,35 @@ impl Transactions {
             tracing::debug!("aborting: {failure}");
         }
         aborted.is_ok()
+    }
+}
+
+impl Lane for Transactions {
+    fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
+        for _ in 0..REBALANCES {
+            let Err(failure) = self.try_write(batch) else { return Ok(()) };
+            let aborted = self.end();
+            match failure {
+                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
+                    tracing::debug!("a rebalance came in between: the transaction is done again");
+                }
+                Failure::Rebalanced => break,
+                // The reason for a row may have come after the failure it caused.
+                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
+            }
+        }
+        Err(LogError::Transaction("the group has rebalanced".to_owned()))
+    }
+
+    fn commit(&mut self) -> Result<(), LogError> {
+        let begun = Instant::now();
+        let committed = self.producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e));
+        tracing::debug!(committed = ?begun.elapsed(), "transaction");
+        committed.inspect_err(|_| self.abort())
+    }
+
+    fn abort(&mut self) {
+        self.end();
     }
 }
 

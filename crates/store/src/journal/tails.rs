@@ -1,9 +1,8 @@
 //! The ends of the lists that are being appended to, in memory.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::chunk::Chunk;
 

@@ -1,6 +1,8 @@
 //! A table's records in memory: found by key, weighed, and let go of when they were not used for a while.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 /// Bytes that a record costs beside its own and twice its place in a table: index, counters, the allocator.
 const OVERHEAD_BYTES: usize = 96;

@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::*;
+use super::{
+    super::{intake::EmbeddedIntake, writer::Writer},
+    *,
+};
 use crate::{LogError, TopicProblem};
 
 fn refused(dir: &Path) -> String {
@@ -104,9 +107,10 @@ fn a_directory_that_cannot_be_used_and_a_log_of_other_topics_are_refused() {
 fn a_full_disk_loses_nothing_that_was_committed() {
     let dir = tempfile::tempdir().unwrap();
     let (log, view) = with_view(dir.path());
-    let mut intake = super::super::intake::EmbeddedIntake::open(Arc::clone(&log.home), log.topics()).unwrap();
+    let writer = Writer::open(Arc::clone(&log.home)).unwrap();
     // SQLite's own limit gives the same error as a disk.
-    intake.writer.conn.pragma_update(None, "max_page_count", 100).unwrap();
+    writer.conn.pragma_update(None, "max_page_count", 100).unwrap();
+    let mut intake = EmbeddedIntake::with(Arc::clone(&log.home), log.topics(), writer).unwrap();
     let mut committed = 0;
     let error = loop {
         let mut batch = Batch::default();
@@ -114,7 +118,7 @@ fn a_full_disk_loses_nothing_that_was_committed() {
             add(&mut batch, &view, 0, "k", &"v".repeat(500));
         }
         batch.commit(0, committed + 1, String::new());
-        match intake.submit(&mut batch) {
+        match intake.submit(&mut batch).and_then(|()| intake.settle()) {
             Ok(()) => committed += 1,
             Err(error) => break error,
         }
