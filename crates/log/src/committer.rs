@@ -223,8 +223,8 @@ mod tests {
         fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
             self.number = batch.positions()[0].committed.next_offset;
             self.diary.note(format!("begin {}", self.number));
-            if self.number == 5 && self.diary.has("begin 6", Duration::from_millis(100)) {
-                return Err(LogError::Refused("6 was begun before 5 was written".to_owned()));
+            if self.number == 0 && self.diary.has("begin 1", Duration::from_millis(100)) {
+                return Err(LogError::Refused("1 was begun before 0 was written".to_owned()));
             }
             self.diary.note(format!("write {}", self.number));
             Ok(())
