@@ -38,7 +38,7 @@ impl Default for Settings {
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,
             dirty_bytes: 48 << 20,
-            cache_bytes: 72 << 20,
+            cache_bytes: 64 << 20,
             sled_cache_bytes: 8 << 20,
             position_age: Duration::from_secs(5),
             create_topics: true,

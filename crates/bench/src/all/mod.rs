@@ -6,7 +6,7 @@
 mod one_log;
 mod series;
 
-use std::{env, fs, process::Command};
+use std::{collections::BTreeMap, env, fs, process::Command};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -23,12 +23,14 @@ pub use series::{All as Series, One, Spread, at};
 /// # Errors
 /// If a measurement fails.
 pub fn all(setup: &Setup, plan: &All) -> anyhow::Result<()> {
+    let mut runs = Runs::new(setup, plan);
     if plan.warm_up_commands > 0 {
         eprintln!("warming up");
         let workload = Workload { commands: plan.warm_up_commands, ..plan.workload.clone() };
-        one_log::measure(&mut Runs::new(setup, plan), &[Part::CatchUp], "", &workload)?;
+        let several = several(plan);
+        one_log::measure(&mut runs, &[Part::CatchUp], &several, &workload)?;
+        runs.series = Series::default();
     }
-    let mut runs = Runs::new(setup, plan);
     for run in 1..=plan.runs {
         eprintln!("run {run} of {}", plan.runs);
         runs.once().with_context(|| format!("run {run}"))?;
@@ -45,17 +47,19 @@ struct Runs<'a> {
     plan: &'a All,
     logs: u32,
     series: Series,
+    /// For each kind of log, the settings with which the limit is highest.
+    limits: BTreeMap<String, &'static [&'static str]>,
 }
 
 impl<'a> Runs<'a> {
     fn new(setup: &'a Setup, plan: &'a All) -> Self {
-        Self { setup, plan, logs: 0, series: Series::default() }
+        Self { setup, plan, logs: 0, series: Series::default(), limits: BTreeMap::new() }
     }
 
     /// Every part that is wanted.
     fn once(&mut self) -> anyhow::Result<()> {
         let plan = self.plan;
-        let several = format!("{} partitions", plan.workload.mix.partitions);
+        let several = several(plan);
         let together = [Part::CatchUp, Part::View, Part::Replay].map(|part| plan.wants(part).then_some(part));
         let together: Vec<Part> = together.into_iter().flatten().collect();
         if !together.is_empty() {
@@ -148,6 +152,10 @@ fn this(setup: &Setup, what: &str, arguments: &[String]) -> anyhow::Result<Value
     command.args(setup.broker_pid.map(|pid| format!("--broker-pid={pid}")));
     let ran = usage::run(&mut command)?;
     serde_json::from_str(&ran.stdout).with_context(|| format!("it said: {}", ran.stdout))
+}
+
+fn several(plan: &All) -> String {
+    format!("{} partitions", plan.workload.mix.partitions)
 }
 
 fn in_millions(count: u64) -> String {

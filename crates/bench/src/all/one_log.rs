@@ -16,7 +16,7 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
     let read = this(&log, "read", &[])?;
     let mut project = this(&log, "catch-up", &[])?;
     if parts.contains(&Part::CatchUp) {
-        let limit = limit(&log, &shape(&project))?;
+        let limit = limit(runs, &log, variant, &shape(&project))?;
         for (name, other) in [("to_limit", &limit), ("to_read", &read)] {
             let ratio = rate(&project) / rate(other);
             if let Some(project) = project.as_object_mut() {
@@ -31,7 +31,7 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
     cluster::delete_topics(&log)
 }
 
-/// Which of them is fastest depends on the machine, so the projector is held against the fastest of each run.
+/// Which of them is fastest depends on the machine, so that is tried first.
 const LIMITS: [&[&str]; 4] = [
     &["--producers=1"],
     &["--producers=2"],
@@ -39,20 +39,31 @@ const LIMITS: [&[&str]; 4] = [
     &["--producers=2", "-X", "compression.type=lz4"],
 ];
 
-fn limit(log: &Setup, shape: &[String]) -> anyhow::Result<Value> {
-    let mut fastest = Value::Null;
-    for settings in LIMITS {
-        let arguments: Vec<String> =
-            shape.iter().cloned().chain(settings.iter().map(|&word| word.to_owned())).collect();
-        let mut said = this(log, "limit", &arguments)?;
-        if let Some(said) = said.as_object_mut() {
-            said.insert("settings".to_owned(), settings.join(" ").into());
+/// The limit, with the settings that were the fastest when a log like this was first measured.
+fn limit(runs: &mut Runs<'_>, log: &Setup, variant: &str, shape: &[String]) -> anyhow::Result<Value> {
+    let measure = |settings: &[&str]| {
+        let settings = settings.iter().map(|&word| word.to_owned());
+        this(log, "limit", &shape.iter().cloned().chain(settings).collect::<Vec<_>>())
+    };
+    let settings = match runs.limits.get(variant) {
+        Some(settings) => *settings,
+        None => {
+            let mut fastest = (0.0, LIMITS[0]);
+            for settings in LIMITS {
+                let rate = rate(&measure(settings)?);
+                if rate > fastest.0 {
+                    fastest = (rate, settings);
+                }
+            }
+            runs.limits.insert(variant.to_owned(), fastest.1);
+            fastest.1
         }
-        if fastest.is_null() || rate(&said) > rate(&fastest) {
-            fastest = said;
-        }
+    };
+    let mut said = measure(settings)?;
+    if let Some(said) = said.as_object_mut() {
+        said.insert("settings".to_owned(), settings.join(" ").into());
     }
-    Ok(fastest)
+    Ok(said)
 }
 
 fn readers(runs: &mut Runs<'_>, log: &Setup, parts: &[Part]) -> anyhow::Result<()> {

@@ -19,7 +19,7 @@ pub(super) const MAX_RECORDS: usize = 4_096;
 /// And stops after this many bytes of keys and values.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// How often a producer that waits looks again.
-const STEP: Duration = Duration::from_micros(200);
+pub(super) const STEP: Duration = Duration::from_micros(500);
 /// Letting go of a client that takes longer than this goes on in the background.
 const CLOSE: Duration = Duration::from_secs(3);
 
@@ -70,9 +70,9 @@ fn fatal_error<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> LogError {
 
 /// Serves what has come for a producer, then waits a step. rust-rdkafka's own wait would spin through its last
 /// millisecond.
-pub(super) fn pause<C: ProducerContext>(producer: &BaseProducer<C>) {
+pub(super) fn pause<C: ProducerContext>(producer: &BaseProducer<C>, step: Duration) {
     producer.poll(Duration::ZERO);
-    thread::park_timeout(STEP);
+    thread::park_timeout(step);
 }
 
 /// A record's headers, as text.

@@ -113,7 +113,7 @@ impl Publisher for RecordPublisher {
             if failure.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 return Err(error::delivery(topic, &failure));
             }
-            poll::pause(producer);
+            poll::pause(producer, poll::STEP);
             record = again;
         }
         self.outstanding += 1;
@@ -130,7 +130,7 @@ impl Publisher for RecordPublisher {
         let deadline = Instant::now() + wait;
         Self::serve(producer);
         while locked(&producer.context().own.ready).is_empty() && self.outstanding > 0 && Instant::now() < deadline {
-            poll::pause(producer);
+            poll::pause(producer, poll::STEP);
         }
         let ready = std::mem::take(&mut *locked(&producer.context().own.ready));
         if !ready.is_empty() {

@@ -35,6 +35,9 @@ use crate::{Batch, LogError, Outgoing, Topics, committer::Lane};
 
 /// A transactional call gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
+/// Between two looks whether a transaction's rows are taken.
+const STEP_MIN: Duration = Duration::from_micros(100);
+const STEP_MAX: Duration = Duration::from_millis(2);
 /// So often one transaction is done again because the group has rebalanced.
 const REBALANCES: usize = 5;
 
@@ -150,7 +153,7 @@ impl Transactions {
                 return Err(error::delivery(row.topic, &failure));
             }
             self.check_delivery(deadline)?;
-            poll::pause(&self.producer);
+            poll::pause(&self.producer, poll::STEP);
             record = again;
         }
         Ok(())
@@ -186,8 +189,10 @@ impl Transactions {
     }
 
     fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
+        let begun = Instant::now();
         while self.producer.in_flight_count() > 0 {
-            poll::pause(&self.producer);
+            // A sixteenth of the wait so far: a small transaction is not held up, a large one not looked at all the time.
+            poll::pause(&self.producer, (begun.elapsed() / 16).clamp(STEP_MIN, STEP_MAX));
             self.check_delivery(deadline)?;
         }
         self.check_delivery(deadline)
@@ -219,7 +224,7 @@ impl Transactions {
         self.producer.purge(PurgeConfig::default().queue().inflight());
         let deadline = Instant::now() + Duration::from_secs(1);
         while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            poll::pause(&self.producer);
+            poll::pause(&self.producer, poll::STEP);
         }
         let aborted = self.producer.abort_transaction(Duration::from_secs(2));
         if let Err(failure) = &aborted {
