@@ -27,7 +27,7 @@ use super::{
     offsets,
     poll::{self, Polled},
     rebalances::{Rebalance, Rebalances},
-    transaction::{LANES, Transactions},
+    transaction::Transactions,
 };
 use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, Topics, committer::Committer};
 
@@ -73,8 +73,7 @@ enum Flow {
 impl GroupIntake {
     /// Fences a predecessor of the same name and joins the group.
     pub(super) fn join(settings: &Settings, topics: &Topics, member: &str) -> Result<Self, LogError> {
-        let lanes = (0..LANES).map(|lane| Transactions::prepare(settings, topics, member, lane));
-        let producers = lanes.collect::<Result<Vec<_>, _>>()?;
+        let producers = Transactions::prepare_all(settings, topics, member)?;
         let consumer: Member = settings
             .member(&topics.group, member)
             .create_with_context(Context::default())

@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -43,7 +44,7 @@ const REBALANCES: usize = 5;
 
 /// How many producers a member has. A producer has one transaction at a time, and the coordinator puts its next one off
 /// by 20 ms while the last one's partitions are being marked; with two, one writes meanwhile.
-pub(super) const LANES: usize = 2;
+const LANES: usize = 2;
 
 /// A transactional producer.
 pub(super) type Producing = BaseProducer<Context<Deliveries>>;
@@ -94,13 +95,18 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// Makes the producer, which fences an earlier one of this name and aborts what that left behind.
-    pub(super) fn prepare(
-        settings: &Settings,
-        topics: &Topics,
-        member: &str,
-        lane: usize,
-    ) -> Result<Producing, LogError> {
+    /// Makes the producers of all lanes, which fences earlier ones of these names and aborts what those left behind.
+    pub(super) fn prepare_all(settings: &Settings, topics: &Topics, member: &str) -> Result<Vec<Producing>, LogError> {
+        let prepare = |lane| move || Self::prepare(settings, topics, member, lane);
+        thread::scope(|scope| {
+            // Each waits for the coordinator, so all at once.
+            let threads: Vec<_> = (0..LANES).map(|lane| scope.spawn(prepare(lane))).collect();
+            let panicked = |_| Err(LogError::Transaction("preparing a producer panicked".to_owned()));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
+        })
+    }
+
+    fn prepare(settings: &Settings, topics: &Topics, member: &str, lane: usize) -> Result<Producing, LogError> {
         let producer: Producing = settings
             .transactional(&topics.group, member, lane)
             .create_with_context(Context::default())
