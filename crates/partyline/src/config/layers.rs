@@ -13,9 +13,9 @@ use figment::{
 
 /// How the environment's names begin.
 const ENV_PREFIX: &str = "PARTYLINE_";
-/// Names that begin so and are no settings: the file's own, and what tests and scripts use.
+/// Names that begin so and are no settings: the file's own, and what tests, measurements and scripts use.
 const NOT_SETTINGS: &[&str] = &["CONFIG", "KAFKA", "KAFKA_HOME", "PYTHON"];
-const TEST_PREFIX: &str = "TEST_";
+const NO_SETTINGS_PREFIXES: [&str; 2] = ["TEST_", "BENCH_"];
 /// `PARTYLINE_KAFKA_SECURITY_PROTOCOL` is librdkafka's `security.protocol`.
 const ENV_KAFKA: &str = "KAFKA_";
 /// The table of librdkafka's properties.
@@ -58,7 +58,7 @@ impl Layer {
         let mut values = Dict::new();
         for (name, value) in vars {
             let Some(name) = name.to_str().and_then(|name| name.strip_prefix(ENV_PREFIX)) else { continue };
-            if NOT_SETTINGS.contains(&name) || name.starts_with(TEST_PREFIX) {
+            if NOT_SETTINGS.contains(&name) || NO_SETTINGS_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
             }
             let Some(value) = value.to_str() else {

@@ -83,8 +83,8 @@ fn a_file_that_is_no_toml_or_not_there() {
 }
 
 #[test]
-fn names_of_tests_and_scripts_are_no_settings() {
-    let names = ["CONFIG", "KAFKA", "KAFKA_HOME", "PYTHON", "TEST_BOOTSTRAP"];
+fn names_of_tests_measurements_and_scripts_are_no_settings() {
+    let names = ["CONFIG", "KAFKA", "KAFKA_HOME", "PYTHON", "TEST_BOOTSTRAP", "BENCH_BOOTSTRAP"];
     let vars: Vec<_> = names.iter().map(|name| (format!("PARTYLINE_{name}").into(), "x".into())).collect();
     let config = load(&Global::default(), vars).unwrap().config;
     assert!(config.kafka.is_empty());
