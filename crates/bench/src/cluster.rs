@@ -1,19 +1,13 @@
 //! Topics and clients. The clients here are librdkafka's own, without what partyline puts around them.
 
-use std::{
-    collections::BTreeMap,
-    pin::pin,
-    sync::Arc,
-    task::{Context as TaskContext, Poll, Wake, Waker},
-    thread::{self, Thread},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use partyline_log::{
     Backend as _, Bounds, TopicKind, Topics,
     kafka::{Kafka, Options},
 };
+use pollster::block_on;
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
@@ -79,31 +73,13 @@ pub fn delete_topics(setup: &Setup) -> anyhow::Result<()> {
     let names: Vec<&str> = topics.iter().map(String::as_str).chain(limits.iter().map(|topic| &**topic)).collect();
     let admin: AdminClient<DefaultClientContext> = config(setup, &[]).create().context("connecting")?;
     let options = AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST));
-    let results = wait_for(admin.delete_topics(&names, &options)).context("deleting topics")?;
+    let results = block_on(admin.delete_topics(&names, &options)).context("deleting topics")?;
     let failed = results.into_iter().filter_map(Result::err);
     // Not every measurement makes them all.
     for (topic, code) in failed.filter(|(_, code)| *code != RDKafkaErrorCode::UnknownTopicOrPartition) {
         eprintln!("{topic} was not deleted: {code}");
     }
     Ok(())
-}
-
-/// Waits for one of librdkafka's answers, which come within the request's time-out.
-fn wait_for<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
-            return output;
-        }
-        thread::park();
-    }
 }
 
 /// A client's configuration with these properties.

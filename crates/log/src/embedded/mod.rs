@@ -5,7 +5,9 @@
 //! - writing: `writer.rs` is the one place that begins a transaction; `intake.rs` (the projector's end) and
 //!   `publisher.rs` (producers) go through it.
 //! - reading: `cursor.rs` waits for records and reads them; `intake.rs` and `reader.rs` go through it.
-//! - `clean.rs`: compaction and retention, in steps that the owner calls. No thread is started here.
+//! - `clean.rs`: compaction and retention, in steps that the owner calls.
+//!
+//! The only thread that is started here is the one that commits for the projector.
 //!
 //! Everything is durable when a call says that it is committed: WAL with `synchronous=FULL`. Readers never block a
 //! writer; writers wait for each other, at most [`BUSY_TIMEOUT_S`].

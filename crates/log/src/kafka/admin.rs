@@ -1,13 +1,11 @@
 //! Topics: which there are, making them, comparing them with the contract.
 
 use std::{
-    pin::pin,
-    sync::Arc,
-    task::{Context as TaskContext, Poll, Wake, Waker},
-    thread::{self, Thread},
+    thread,
     time::{Duration, Instant},
 };
 
+use pollster::block_on;
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     config::FromClientConfigAndContext,
@@ -55,7 +53,7 @@ pub(super) fn create<C: ConsumerContext>(
         new = new.set(name, value);
     }
     let admin = client(settings)?;
-    let results = wait_for(admin.create_topics([&new], &options())).map_err(|e| error::failed(&doing, &e))?;
+    let results = block_on(admin.create_topics([&new], &options())).map_err(|e| error::failed(&doing, &e))?;
     match results.into_iter().next() {
         Some(Ok(_)) => {}
         Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => return Ok(false),
@@ -87,7 +85,7 @@ pub(super) fn check<C: ConsumerContext>(
     }
     let doing = format!("reading the settings of {topic}");
     let admin = client(settings)?;
-    let results = wait_for(admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options()))
+    let results = block_on(admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options()))
         .map_err(|e| error::failed(&doing, &e))?;
     let resource = match results.into_iter().next() {
         Some(Ok(resource)) => resource,
@@ -111,22 +109,4 @@ fn client(settings: &Settings) -> Result<AdminClient<Context>, LogError> {
 
 fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(REQUEST)).operation_timeout(Some(REQUEST))
-}
-
-/// Waits for one of librdkafka's answers, which come within the request's time-out.
-fn wait_for<F: Future>(future: F) -> F::Output {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
-            return output;
-        }
-        thread::park();
-    }
 }
