@@ -7,12 +7,12 @@
 
 use std::{collections::HashMap, fs::File, sync::Arc};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     home::Home,
-    layout::{Slot, offset_of},
+    layout::{Slot, stored},
     schema::{self, kind_name},
     writer::Writer,
 };
@@ -100,11 +100,10 @@ impl Cleaner {
             let cut = self.named(first_young(&self.writer.conn, &extent, limit_ms))?;
             if cut > begin {
                 let removed = self.writer.transact(|tx, _| {
-                    let range = params![slot.record(begin), slot.record(cut.min(end))];
-                    let removed =
-                        tx.prepare_cached("DELETE FROM records WHERE id >= ?1 AND id < ?2")?.execute(range)?;
+                    let sql = format!("DELETE FROM {} WHERE offset >= ?1 AND offset < ?2", slot.table());
+                    let removed = tx.prepare_cached(&sql)?.execute([stored(begin), stored(cut.min(end))])?;
                     let sql = "UPDATE partitions SET begin = ?2 WHERE id = ?1";
-                    tx.prepare_cached(sql)?.execute(params![slot.0, cut as i64])?;
+                    tx.prepare_cached(sql)?.execute([slot.0, stored(cut)])?;
                     Ok(removed)
                 })?;
                 return Ok(removed as u64);
@@ -160,16 +159,19 @@ impl Cleaner {
         }
         let removed = self.writer.transact(|tx, _| {
             // A record goes only if the later one is there and has its key: equal hashes alone remove nothing.
-            let sql = "DELETE FROM records WHERE id = ?1
-                       AND EXISTS (SELECT 1 FROM records later WHERE later.id = ?2 AND later.key = records.key)";
-            let mut delete = tx.prepare_cached(sql)?;
+            let table = slot.table();
+            let sql = format!(
+                "DELETE FROM {table} WHERE offset = ?1
+                 AND EXISTS (SELECT 1 FROM {table} later WHERE later.offset = ?2 AND later.key = {table}.key)"
+            );
+            let mut delete = tx.prepare_cached(&sql)?;
             let mut removed = 0;
             for &(offset, later) in &superseded {
-                removed += delete.execute([slot.record(offset), slot.record(later)])?;
+                removed += delete.execute([stored(offset), stored(later)])?;
             }
             if done {
                 let sql = "UPDATE partitions SET cleaned = ?2, kept = ?3 WHERE id = ?1";
-                tx.prepare_cached(sql)?.execute(params![slot.0, end as i64, kept as i64])?;
+                tx.prepare_cached(sql)?.execute([slot.0, stored(end), stored(kept)])?;
             }
             Ok(removed as u64)
         })?;
@@ -213,23 +215,23 @@ fn extents(conn: &Connection, kind: TopicKind) -> rusqlite::Result<Vec<Extent>> 
 
 /// When the first record from `offset` on was appended.
 fn first_at(conn: &Connection, slot: Slot, offset: Offset) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT at_ms FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1";
-    let range = [slot.record(offset), slot.record(Offset::MAX)];
-    conn.prepare_cached(sql)?.query_map(range, |row| row.get(0))?.next().transpose()
+    let sql = format!("SELECT at_ms FROM {} WHERE offset >= ?1 ORDER BY offset LIMIT 1", slot.table());
+    conn.prepare_cached(&sql)?.query_row([stored(offset)], |row| row.get(0)).optional()
 }
 
 /// The offset of the first record that was not appended before `limit_ms`, or how far one step may go.
 fn first_young(conn: &Connection, extent: &Extent, limit_ms: i64) -> rusqlite::Result<Offset> {
-    let sql = "SELECT id, at_ms FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
     let Extent { slot, begin, end, .. } = extent;
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params![slot.record(*begin), slot.record(*end), STEP_REMOVED_MAX as i64])?;
+    let table = slot.table();
+    let sql = format!("SELECT offset, at_ms FROM {table} WHERE offset >= ?1 AND offset < ?2 ORDER BY offset LIMIT ?3");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([stored(*begin), stored(*end), STEP_REMOVED_MAX as i64])?;
     let mut cut = *begin;
     while let Some(row) = rows.next()? {
         if row.get::<_, i64>(1)? >= limit_ms {
             break;
         }
-        cut = offset_of(row.get(0)?) + 1;
+        cut = schema::offset(row, 0)? + 1;
     }
     Ok(cut)
 }
@@ -241,13 +243,13 @@ fn each_key(
     range: std::ops::Range<Offset>,
     mut look: impl FnMut(Offset, Option<&[u8]>) -> bool,
 ) -> rusqlite::Result<Offset> {
-    let sql = "SELECT id, key FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3";
-    let mut statement = conn.prepare_cached(sql)?;
-    let limit = STEP_READ_MAX as i64;
-    let mut rows = statement.query(params![slot.record(range.start), slot.record(range.end), limit])?;
+    let table = slot.table();
+    let sql = format!("SELECT offset, key FROM {table} WHERE offset >= ?1 AND offset < ?2 ORDER BY offset LIMIT ?3");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([stored(range.start), stored(range.end), STEP_READ_MAX as i64])?;
     let (mut read, mut reached) = (0, range.start);
     while let Some(row) = rows.next()? {
-        let offset = offset_of(row.get(0)?);
+        let offset = schema::offset(row, 0)?;
         if !look(offset, row.get_ref(1)?.as_blob_or_null()?) {
             return Ok(offset);
         }

@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, params, types::Type};
+use rusqlite::{Connection, types::Type};
 
 use super::{
     home::Home,
-    layout::{Slot, offset_of},
+    layout::{Slot, stored},
     schema,
     writer::decode_headers,
 };
@@ -46,17 +46,12 @@ impl Cursor {
     /// Reads `partition` from `offset` on.
     pub(super) fn start(&mut self, partition: Partition, offset: Offset) {
         self.at.insert(partition, offset);
-        self.look_again();
+        self.exhausted = None;
     }
 
     /// Reads `partition` no more.
     pub(super) fn stop(&mut self, partition: Partition) {
         self.at.remove(&partition);
-    }
-
-    /// The connection itself wrote, which its data version does not show.
-    pub(super) fn look_again(&mut self) {
-        self.exhausted = None;
     }
 
     /// Everything of `partition` below this has been delivered.
@@ -117,11 +112,12 @@ fn fetch(
     range: std::ops::Range<Offset>,
     into: &mut Records,
 ) -> rusqlite::Result<(Offset, bool)> {
-    let sql = "SELECT id, at_ms, key, value, headers FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id";
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params![slot.record(range.start), slot.record(range.end)])?;
+    let columns = "offset, at_ms, key, value, headers";
+    let sql = format!("SELECT {columns} FROM {} WHERE offset >= ?1 AND offset < ?2 ORDER BY offset", slot.table());
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([stored(range.start), stored(range.end)])?;
     while let Some(row) = rows.next()? {
-        let offset = offset_of(row.get(0)?);
+        let offset = schema::offset(row, 0)?;
         let key = row.get_ref(2)?.as_blob_or_null()?;
         let value = row.get_ref(3)?.as_blob()?;
         let bytes = into.bytes() + key.map_or(0, <[u8]>::len) + value.len();

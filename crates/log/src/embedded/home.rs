@@ -16,6 +16,8 @@ pub const BUSY_TIMEOUT_S: u64 = 10;
 
 /// The file with everything in it.
 const LOG_FILE: &str = "log.sqlite";
+/// A connection keeps so many prepared statements: two a partition that it writes.
+const STATEMENTS_MAX: usize = 512;
 /// Between two looks at a busy file. SQLite's own waits grow to 100 ms, so that a process which writes all the time
 /// would keep the others out; at 1 ms they get into the gaps between its transactions.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
@@ -77,6 +79,7 @@ impl Home {
             conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
             conn.pragma_update(None, "journal_size_limit", WAL_BYTES_MAX as i64)?;
             conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+            conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
             Ok::<_, rusqlite::Error>(conn)
         };
         self.named(connect())

@@ -35,6 +35,9 @@ struct Commits {
 }
 
 impl Lane for Commits {
+    /// A disk may be slow; whom it waits for otherwise has a bound.
+    const HANGS_AFTER: Duration = Duration::from_secs(120);
+
     /// SQLite writes and commits at once.
     fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
         self.writer.transact(|tx, catalog| {

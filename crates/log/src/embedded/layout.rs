@@ -1,15 +1,14 @@
-//! How the place of a record is packed into its SQLite rowid, so that an append is at the end of a range of the
-//! B-tree and a range of offsets is a range of rowids: 15 bits of topic, 12 of partition, 36 of offset.
+//! Where records are: each partition has a table of its own, so that an append is always at the end of a B-tree, where
+//! SQLite fills page after page and moves nothing.
 
 use crate::{LogError, Offset, Partition};
 
-/// Offsets below this can be packed: 68,719,476,736 records a partition.
-pub(super) const OFFSETS_MAX: Offset = 1 << OFFSET_BITS;
+/// Offsets below this can be stored.
+pub(super) const OFFSETS_MAX: Offset = i64::MAX as u64;
 /// More topics than this are refused.
 pub(super) const TOPICS_MAX: i64 = (1 << 15) - 1;
 /// More partitions of a topic than this are refused.
 const PARTITIONS_MAX: u32 = 1 << PARTITION_BITS;
-const OFFSET_BITS: u32 = 36;
 const PARTITION_BITS: u32 = 12;
 
 /// A topic as it stands in the file.
@@ -23,7 +22,7 @@ pub(super) struct Topic {
     pub(super) partitions: u32,
 }
 
-/// A partition of a topic as one number: the upper bits of its records' ids.
+/// A partition of a topic as one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Slot(pub(super) i64);
 
@@ -44,15 +43,15 @@ impl Slot {
         (self.0 & (i64::from(PARTITIONS_MAX) - 1)) as Partition
     }
 
-    /// The id of the record at `offset` (at most [`OFFSETS_MAX`], which as the end of a range is the next slot's 0).
-    pub(super) fn record(self, offset: Offset) -> i64 {
-        (self.0 << OFFSET_BITS) + offset.min(OFFSETS_MAX) as i64
+    /// The table of its records.
+    pub(super) fn table(self) -> String {
+        format!("records_{}_{}", self.0 >> PARTITION_BITS, self.partition())
     }
 }
 
-/// The offset in a record's id.
-pub(super) fn offset_of(record: i64) -> Offset {
-    (record as u64) & (OFFSETS_MAX - 1)
+/// An offset as SQLite has it.
+pub(super) fn stored(offset: Offset) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
 }
 
 /// Refuses partition counts that no topic can have.

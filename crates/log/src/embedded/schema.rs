@@ -11,14 +11,13 @@ use crate::{Bounds, Committed, LogError, Offset, Partition, TopicKind, Topics};
 /// Marks a SQLite file as ours: "prty".
 const APPLICATION_ID: i64 = 0x7072_7479;
 /// Another version of the format is refused.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
-/// Larger than SQLite's default: partitions grow in the middle of the B-tree, where a full page is split, and larger
-/// pages are split less often. Bytes.
+/// Larger than SQLite's default: records are many and written in order. Bytes.
 const PAGE_BYTES: u32 = 16 << 10;
 
-/// - `records`: every record of every topic; `id` packs topic, partition and offset (layout.rs).
-/// - `partitions`: `id` is the slot. `begin`: the first offset that can be read, moved by retention only. `end`: the
+/// - `records_TOPIC_PARTITION`: the records of one partition; made with their topic.
+/// - `partitions`: `id` is the slot (layout.rs). `begin`: the first offset that can be read, moved by retention only. `end`: the
 ///   next offset, which outlives the records, so that none is used twice. `cleaned`: compaction has been up to here,
 ///   and `kept` records remain below.
 /// - `positions`: what the projectors' group has committed.
@@ -30,9 +29,6 @@ const TABLES: &str = "
     CREATE TABLE partitions (
         id INTEGER PRIMARY KEY, begin INTEGER NOT NULL DEFAULT 0, end INTEGER NOT NULL DEFAULT 0,
         cleaned INTEGER NOT NULL DEFAULT 0, kept INTEGER NOT NULL DEFAULT 0
-    ) STRICT;
-    CREATE TABLE records (
-        id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, key BLOB, value BLOB NOT NULL, headers BLOB
     ) STRICT;
     CREATE TABLE positions (
         consumers TEXT NOT NULL, partition INTEGER NOT NULL, next_offset INTEGER NOT NULL, metadata TEXT NOT NULL,
@@ -112,8 +108,10 @@ pub(super) fn create_topic(conn: &Connection, name: &str, kind: TopicKind, parti
     }
     let values = params![id, name, kind_name(kind), partitions];
     conn.execute("INSERT INTO topics (id, name, kind, partitions) VALUES (?1, ?2, ?3, ?4)", values)?;
-    for partition in 0..partitions {
-        conn.execute("INSERT INTO partitions (id) VALUES (?1)", [Slot::new(id, partition).0])?;
+    for slot in (0..partitions).map(|partition| Slot::new(id, partition)) {
+        conn.execute("INSERT INTO partitions (id) VALUES (?1)", [slot.0])?;
+        let columns = "offset INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, key BLOB, value BLOB NOT NULL, headers BLOB";
+        conn.execute_batch(&format!("CREATE TABLE {} ({columns}) STRICT", slot.table()))?;
     }
     Ok(true)
 }

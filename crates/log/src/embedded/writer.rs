@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{
     home::{Failure, Home, WAL_BYTES_MAX, keep_waiting},
-    layout::{OFFSETS_MAX, Slot},
+    layout::{OFFSETS_MAX, Slot, stored},
     schema,
 };
 use crate::{LogError, Offset, Outgoing, Partition, Position};
@@ -32,12 +32,11 @@ pub(super) struct Writer {
     wal_bytes_max: u64,
 }
 
-/// What a transaction appends to one partition. A partition's records are inserted together: each then lies in the
-/// B-tree beside the one before.
+/// What a transaction appends to one partition.
 struct Tail<'a> {
     end: Offset,
-    /// With their ids.
-    rows: Vec<(i64, Outgoing<'a>)>,
+    /// With their offsets.
+    rows: Vec<(Offset, Outgoing<'a>)>,
 }
 
 /// Topics that were looked up: their ids and partition counts never change.
@@ -140,29 +139,30 @@ pub(super) fn append<'a>(
             return Err(LogError::Refused(format!("partition {} of {} is full", row.partition, row.topic)).into());
         }
         placed(tail.end);
-        tail.rows.push((slot.record(tail.end), row));
+        tail.rows.push((tail.end, row));
         tail.end += 1;
     }
     let at_ms = now_ms();
     let mut update = tx.prepare_cached("UPDATE partitions SET end = ?2 WHERE id = ?1")?;
     for (slot, tail) in tails {
-        insert(tx, &tail.rows, at_ms)?;
-        update.execute(params![slot.0, tail.end as i64])?;
+        insert(tx, slot, &tail.rows, at_ms)?;
+        update.execute([slot.0, stored(tail.end)])?;
     }
     Ok(())
 }
 
 /// Inserts records, several with one statement as far as possible: most of the price is the statement's.
-fn insert(tx: &Transaction<'_>, records: &[(i64, Outgoing<'_>)], at_ms: i64) -> rusqlite::Result<()> {
+fn insert(tx: &Transaction<'_>, slot: Slot, records: &[(Offset, Outgoing<'_>)], at_ms: i64) -> rusqlite::Result<()> {
+    let table = slot.table();
     let (chunks, rest) = records.as_chunks::<INSERT_ROWS>();
     for (rows, chunks) in [(INSERT_ROWS, chunks.as_flattened()), (1, rest)] {
         let values = vec!["(?, ?, ?, ?, ?)"; rows].join(", ");
-        let mut insert =
-            tx.prepare_cached(&format!("INSERT INTO records (id, at_ms, key, value, headers) VALUES {values}"))?;
+        let sql = format!("INSERT INTO {table} (offset, at_ms, key, value, headers) VALUES {values}");
+        let mut insert = tx.prepare_cached(&sql)?;
         for chunk in chunks.chunks(rows) {
             let mut parameter = 1;
-            for (id, row) in chunk {
-                insert.raw_bind_parameter(parameter, id)?;
+            for (offset, row) in chunk {
+                insert.raw_bind_parameter(parameter, stored(*offset))?;
                 insert.raw_bind_parameter(parameter + 1, at_ms)?;
                 insert.raw_bind_parameter(parameter + 2, (!row.key.is_empty()).then_some(row.key))?;
                 insert.raw_bind_parameter(parameter + 3, row.value)?;
@@ -185,7 +185,7 @@ pub(super) fn set_positions(tx: &Transaction<'_>, group: &str, positions: &[Posi
             let what = format!("a position of partition {partition} is out of bounds");
             return Err(LogError::Refused(what).into());
         }
-        upsert.execute(params![group, partition, committed.next_offset as i64, committed.metadata])?;
+        upsert.execute(params![group, partition, stored(committed.next_offset), committed.metadata])?;
     }
     Ok(())
 }

@@ -84,8 +84,8 @@ fn what_is_not_ours_is_refused_and_left_alone() {
 
     std::fs::remove_file(&file).unwrap();
     drop(open(dir.path()));
-    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
-    assert_eq!(refused(dir.path()), "its format is version 2; this program knows version 1");
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+    assert_eq!(refused(dir.path()), "its format is version 3; this program knows version 2");
 }
 
 #[test]

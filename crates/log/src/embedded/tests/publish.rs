@@ -93,7 +93,9 @@ fn headers_keys_and_times_come_back() {
     let headers = vec![("reason", "INVALID".to_owned()), ("detail", String::new())];
     let target = batch.target(dead, 1);
     batch.push_with_headers(target, key, value, headers);
-    started(&log).0.submit(&mut batch).unwrap();
+    let (mut intake, _) = started(&log);
+    intake.submit(&mut batch).unwrap();
+    intake.settle().unwrap();
 
     let mut records = Records::default();
     log.reader(dead, &[(1, 0)]).unwrap().next(&mut records, DEADLINE).unwrap();
