@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use partyline_log::{Backend, Records};
+use partyline_log::{Backend, LogError, Records, TopicKind};
 use partyline_tests::{
     process::{Broker, Running, run},
     rig::{PATIENCE, Read, Rig, bootstrap, exactly_once},
@@ -234,7 +234,61 @@ fn kafka_rebalance() {
     scene.is_whole(None);
 }
 
-/// The broker goes away in the middle and comes back: projector and view wait, and go on.
+/// Whatever is asked of a broker that is away fails in passing, so that no worker ends for it.
+fn everything_fails_in_passing(log: &dyn Backend) {
+    let topics = log.topics();
+    let (new, view) = (topics.view("new"), topics.view("desk"));
+    let asks: [&(dyn Fn() -> Result<(), LogError> + Sync); 6] = [
+        &|| log.create(&new, TopicKind::View, 4).map(drop),
+        &|| log.check(&view, TopicKind::View, 4).map(drop),
+        &|| log.partitions(&view).map(drop),
+        &|| log.bounds(&view).map(drop),
+        &|| log.list().map(drop),
+        &|| log.committed().map(drop),
+    ];
+    thread::scope(|scope| {
+        for (index, ask) in asks.iter().enumerate() {
+            scope.spawn(move || {
+                let failed = ask().expect_err("the broker is away");
+                assert!(failed.is_passing(), "{index}: {failed}");
+            });
+        }
+    });
+}
+
+/// Two processes with one name, as of a copied data directory: one of them ends and says why, the other goes on.
+#[test]
+fn kafka_twins() {
+    let scene = Scene::kafka(&bootstrap());
+    let commands = commands(4_000, 35);
+    let (first, rest) = commands.split_at(2_000);
+    let mut twins: Vec<_> = ["one", "two"]
+        .map(|data| {
+            let layout = scene.rig.data(data);
+            std::fs::create_dir_all(layout.root()).unwrap();
+            std::fs::write(layout.root().join("member"), "twin").unwrap();
+            scene.project(data, false)
+        })
+        .into();
+    scene.rig.publish(first);
+    let mut ended = None;
+    until(|| {
+        let over = |twin: &mut Running| twin.ended_within(Duration::ZERO);
+        ended = twins.iter_mut().enumerate().find_map(|(index, twin)| Some((index, over(twin)?)));
+        ended.is_some()
+    });
+    let (index, status) = ended.unwrap();
+    assert_eq!(status.code(), Some(3), "{}", scene.said());
+    assert!(scene.said().contains("partyline: another process runs as the same member"), "{}", scene.said());
+    twins.remove(index);
+    scene.rig.publish(rest);
+    committed(&scene, 4_000);
+    assert!(twins.remove(0).terminate().0.success());
+    scene.is_whole(None);
+}
+
+/// The broker goes away in the middle, for longer than a session of the group lasts, and comes back: projector and view
+/// wait, and go on.
 #[test]
 fn kafka_broker_restart() {
     let broker = Broker::start();
@@ -247,7 +301,7 @@ fn kafka_broker_restart() {
     let service = scene.rig.services().remove(0);
     let viewing = scene.start("viewer", &["view", "follow", &service]);
     until(|| scene.rig.data("viewer").view_store(&service).exists());
-    broker.restart();
+    broker.restart(|| everything_fails_in_passing(&*scene.rig.log));
     scene.rig.publish(rest);
     committed(&scene, 9_000);
     assert!(running.terminate().0.success());

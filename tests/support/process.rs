@@ -120,9 +120,10 @@ impl Broker {
         Self { dir, bootstrap }
     }
 
-    /// Stops it and starts it again, with its data and port.
-    pub fn restart(&self) {
+    /// Stops it and starts it again, with its data and port; something may be done while it is away.
+    pub fn restart(&self, meanwhile: impl FnOnce()) {
         script("stop", self.dir.path());
+        meanwhile();
         assert_eq!(script("start", self.dir.path()), self.bootstrap);
     }
 }

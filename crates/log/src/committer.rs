@@ -4,7 +4,8 @@
 //! far. So with two lanes one batch is written while the one before is committed; rows still lie in the log in the
 //! order given, and nothing is committed whose predecessor is not.
 //!
-//! A transaction that fails ends all: nothing given later is committed, and every later call says why.
+//! A transaction that fails ends all: nothing given later is committed, and every later call says why. So does one that
+//! hangs: not every call of librdkafka keeps to its time-out.
 
 use std::{
     sync::{
@@ -12,12 +13,16 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crate::{Batch, LogError};
 
 /// What can have one transaction at a time.
 pub(crate) trait Lane: Send + 'static {
+    /// A write or a commit that takes longer than this hangs.
+    const HANGS_AFTER: Duration;
+
     /// Writes a batch: its rows have their places in the log, but need not be read by anybody before [`Self::commit`].
     /// After an error nothing of it ever is, and no other is tried.
     fn write(&mut self, batch: &Batch) -> Result<(), LogError>;
@@ -34,36 +39,37 @@ pub(crate) struct Committer {
     /// Batches that are committed, and empty again.
     spare: Receiver<Batch>,
     progress: Arc<Progress>,
-    submitted: u64,
 }
 
 /// A batch, and how many were submitted before it.
 type Submitted = (u64, Batch);
 
 /// How far the batches are, and who waits for that.
-#[derive(Default)]
 struct Progress {
     state: Mutex<State>,
     changed: Condvar,
+    hangs_after: Duration,
 }
 
-#[derive(Default)]
 struct State {
+    submitted: u64,
     /// Of the batches submitted, so many are in the log, though nobody may read them yet.
     written: u64,
     committed: u64,
+    /// When one of these last changed.
+    moved: Instant,
     failure: Option<LogError>,
 }
 
 impl Committer {
     /// Starts a thread for each lane: so many batches are under way at most.
-    pub(crate) fn start(lanes: Vec<impl Lane>) -> Result<Self, LogError> {
+    pub(crate) fn start<L: Lane>(lanes: Vec<L>) -> Result<Self, LogError> {
         let (done, spare) = sync_channel(lanes.len());
-        let progress = Arc::new(Progress::default());
-        let mut committer = Self { lanes: Vec::new(), threads: Vec::new(), spare, progress, submitted: 0 };
+        let progress = Arc::new(Progress::new(L::HANGS_AFTER));
+        let mut committer = Self { lanes: Vec::new(), threads: Vec::new(), spare, progress };
         for mut lane in lanes {
-            // Whoever submits waits for the lane whose turn it is.
-            let (submit, batches) = sync_channel(0);
+            // A lane is given a batch only when it is done with the one before.
+            let (submit, batches) = sync_channel(1);
             let (done, ending) = (done.clone(), Ending(Arc::clone(&committer.progress)));
             let thread = thread::Builder::new()
                 .name("commit".to_owned())
@@ -77,11 +83,16 @@ impl Committer {
 
     /// Hands over a batch, and leaves an empty one; waits while as many as there are lanes are under way.
     pub(crate) fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
-        self.committed()?;
+        let lanes = self.lanes.len() as u64;
+        self.progress.wait(|state| state.under_way() < lanes)?;
+        let mut number = 0;
+        self.progress.advance(|state| {
+            number = state.submitted;
+            state.submitted += 1;
+        });
         let batch = std::mem::replace(batch, self.spare.try_recv().unwrap_or_default());
-        let lane = self.lanes.get(self.submitted as usize % self.lanes.len().max(1));
-        if lane.is_some_and(|lane| lane.send((self.submitted, batch)).is_ok()) {
-            self.submitted += 1;
+        let lane = self.lanes.get((number % lanes.max(1)) as usize);
+        if lane.is_some_and(|lane| lane.send((number, batch)).is_ok()) {
             return Ok(());
         }
         self.committed().and_then(|_| Err(ended()))
@@ -95,12 +106,12 @@ impl Committer {
     /// Whether a batch that is submitted now is begun at once: every one before it is written, and a lane is free.
     pub(crate) fn is_ready(&self) -> Result<bool, LogError> {
         let lanes = self.lanes.len() as u64;
-        self.progress.now(|state| state.written == self.submitted && self.submitted - state.committed < lanes)
+        self.progress.now(|state| state.written == state.submitted && state.under_way() < lanes)
     }
 
-    /// Waits until all batches are committed. Every call in a transaction has a time-out, so this has an end.
+    /// Waits until all batches are committed.
     pub(crate) fn settle(&self) -> Result<(), LogError> {
-        self.progress.wait(|state| state.committed == self.submitted)
+        self.progress.wait(|state| state.under_way() == 0)
     }
 
     /// Lets the threads end. What is not committed yet is given up.
@@ -119,22 +130,55 @@ fn ended() -> LogError {
     LogError::Transaction("the threads for transactions have ended".to_owned())
 }
 
+impl State {
+    fn under_way(&self) -> u64 {
+        self.submitted - self.committed
+    }
+}
+
 impl Progress {
+    fn new(hangs_after: Duration) -> Self {
+        let state = State { submitted: 0, written: 0, committed: 0, moved: Instant::now(), failure: None };
+        Self { state: Mutex::new(state), changed: Condvar::new(), hangs_after }
+    }
+
     /// Waits until `is_reached`, or for the reason why it never will be.
     fn wait(&self, is_reached: impl Fn(&State) -> bool) -> Result<(), LogError> {
-        let pending = |state: &mut State| state.failure.is_none() && !is_reached(state);
-        let state = self.changed.wait_while(locked(&self.state), pending).unwrap_or_else(PoisonError::into_inner);
-        state.failure.clone().map_or(Ok(()), Err)
+        let mut state = locked(&self.state);
+        loop {
+            let left = self.check(&mut state)?;
+            if is_reached(&state) {
+                return Ok(());
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// What holds now, or why nothing will any more.
     fn now<T>(&self, what: impl FnOnce(&State) -> T) -> Result<T, LogError> {
-        let state = locked(&self.state);
-        state.failure.clone().map_or_else(|| Ok(what(&state)), Err)
+        let mut state = locked(&self.state);
+        self.check(&mut state)?;
+        Ok(what(&state))
+    }
+
+    /// How soon something must have changed, or why nothing will any more.
+    fn check(&self, state: &mut State) -> Result<Duration, LogError> {
+        let left = match state.under_way() {
+            0 => self.hangs_after,
+            _ => self.hangs_after.saturating_sub(state.moved.elapsed()),
+        };
+        if left.is_zero() && state.failure.is_none() {
+            let text = format!("it has not gone on for {:?}", self.hangs_after);
+            state.failure = Some(LogError::Transaction(text));
+            self.changed.notify_all();
+        }
+        state.failure.clone().map_or(Ok(left), Err)
     }
 
     fn advance(&self, step: impl FnOnce(&mut State)) {
-        step(&mut locked(&self.state));
+        let mut state = locked(&self.state);
+        step(&mut state);
+        state.moved = Instant::now();
         self.changed.notify_all();
     }
 
@@ -182,8 +226,6 @@ fn commit_in_turn(lane: &mut impl Lane, batch: &Batch, number: u64, progress: &P
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// What lanes did, in order: "begin 0", "write 0", "commit 0", "abort 1".
@@ -220,6 +262,8 @@ mod tests {
     }
 
     impl Lane for Fake {
+        const HANGS_AFTER: Duration = Duration::from_secs(60);
+
         fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
             self.number = batch.positions()[0].committed.next_offset;
             self.diary.note(format!("begin {}", self.number));
@@ -285,5 +329,56 @@ mod tests {
         assert_eq!(diary.of("commit").last().unwrap(), "commit 6");
         assert_eq!(diary.of("write").last().unwrap(), "write 8");
         assert_eq!(diary.of("abort"), ["abort 8"]);
+    }
+
+    /// Writes only once the test allows it.
+    struct Hanging(Receiver<()>);
+
+    impl Lane for Hanging {
+        const HANGS_AFTER: Duration = Duration::from_millis(50);
+
+        fn write(&mut self, _: &Batch) -> Result<(), LogError> {
+            let _ = self.0.recv();
+            Ok(())
+        }
+
+        fn commit(&mut self) -> Result<(), LogError> {
+            panic!("nobody waits for this one any more");
+        }
+
+        fn abort(&mut self) {}
+    }
+
+    type Call = fn(&mut Committer) -> Result<(), LogError>;
+
+    #[test]
+    fn nobody_waits_for_ever_for_a_call_that_hangs() {
+        let calls: [Call; 4] = [
+            |committer| committer.submit(&mut Batch::default()),
+            |committer| committer.settle(),
+            |committer| loop {
+                committer.is_ready()?;
+            },
+            |committer| loop {
+                committer.committed()?;
+            },
+        ];
+        for call in calls {
+            let (allow, allowed) = sync_channel(0);
+            let mut committer = Committer::start(vec![Hanging(allowed)]).unwrap();
+            committer.submit(&mut Batch::default()).unwrap();
+            let failure = call(&mut committer).unwrap_err().to_string();
+            assert!(failure.contains("has not gone on for 50ms"), "{failure}");
+            drop(allow);
+            committer.stop().into_iter().for_each(|thread| thread.join().unwrap());
+        }
+    }
+
+    #[test]
+    fn rest_is_no_hanging() {
+        let progress = Progress::new(Duration::from_nanos(1));
+        progress.wait(|state| state.under_way() == 0).unwrap();
+        progress.advance(|state| state.submitted += 1);
+        progress.wait(|state| state.under_way() == 0).unwrap_err();
     }
 }

@@ -9,6 +9,10 @@ pub enum LogError {
     /// A transaction failed, or this member was fenced: throw the intake away and start over from the store.
     #[error("the transaction did not commit: {0}")]
     Transaction(String),
+    /// Kafka says that another process runs as the same member. After an outage longer than the group's session time-out
+    /// that may be a late heartbeat of this very process: start over, and believe it the second time.
+    #[error("another process runs as the same member ({0})")]
+    Fenced(String),
     /// There is no such topic.
     #[error("there is no topic {0}; `partyline topics create` makes it")]
     NoTopic(String),

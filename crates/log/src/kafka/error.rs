@@ -6,9 +6,16 @@ use crate::LogError;
 
 /// The error of an operation that may be tried again unless Kafka refused it.
 pub(super) fn failed(doing: &str, error: &KafkaError) -> LogError {
-    match error.rdkafka_error_code() {
-        Some(code) => from_code(doing, code, error.to_string()),
-        None => LogError::Refused(format!("{doing}: {error}")),
+    match error {
+        // rust-rdkafka says no code for these.
+        KafkaError::AdminOp(code) => from_code(doing, *code, error.to_string()),
+        KafkaError::Canceled | KafkaError::PauseResume(_) | KafkaError::Seek(_) => {
+            LogError::Unreachable(format!("{doing}: {error}"))
+        }
+        other => match other.rdkafka_error_code() {
+            Some(code) => from_code(doing, code, error.to_string()),
+            None => LogError::Refused(format!("{doing}: {error}")),
+        },
     }
 }
 
@@ -18,7 +25,7 @@ pub(super) fn from_code(doing: &str, code: Code, text: String) -> LogError {
     match code {
         _ if is_refusal(code) => LogError::Refused(text),
         Code::OffsetOutOfRange | Code::AutoOffsetReset | Code::LogTruncation => LogError::OutOfRange(text),
-        Code::FencedInstanceId => LogError::InUse(format!("another process runs as the same member ({text})")),
+        Code::FencedInstanceId => LogError::Fenced(text),
         Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => LogError::Transaction(text),
         _ => LogError::Unreachable(text),
     }
@@ -110,10 +117,14 @@ mod tests {
         let of = |code| from_code("asking", code, "why".to_owned());
         assert!(matches!(of(Code::SaslAuthenticationFailed), LogError::Refused(_)));
         assert!(matches!(of(Code::OffsetOutOfRange), LogError::OutOfRange(_)));
-        assert!(matches!(of(Code::FencedInstanceId), LogError::InUse(_)));
+        assert!(matches!(of(Code::FencedInstanceId), LogError::Fenced(_)));
         assert!(matches!(of(Code::Fenced), LogError::Transaction(_)));
         assert!(matches!(of(Code::BrokerTransportFailure), LogError::Unreachable(text) if text == "asking: why"));
         assert!(of(Code::InvalidReplicationFactor).is_passing());
+        let gone = KafkaError::AdminOp(Code::BrokerTransportFailure);
+        assert!(failed("creating a topic", &gone).is_passing());
+        assert!(!failed("creating a topic", &KafkaError::AdminOp(Code::PolicyViolation)).is_passing());
+        assert!(failed("starting", &KafkaError::Seek("timed out".to_owned())).is_passing());
         let down = KafkaError::Flush(Code::OperationTimedOut);
         assert!(matches!(transaction("committing", &down), LogError::Transaction(_)));
         let unknown = KafkaError::MessageProduction(Code::UnknownTopic);

@@ -5,18 +5,25 @@ use std::collections::BTreeSet;
 use super::{REQUEST, admin, config::Settings, intake::Member, offsets, reader::TopicReader};
 use crate::{Bounds, Gained, LogError, Partition, Topics};
 
-/// Bounds, the group's position, and whether the views are empty: all asked now.
+/// Bounds, the group's position, and whether the views are empty: all asked now, in an order in which they agree even
+/// if another process, that the group has not told yet, still commits.
 pub(super) fn look(
     settings: &Settings,
     topics: &Topics,
     member: &Member,
     partitions: &[Partition],
 ) -> Result<Vec<Gained>, LogError> {
-    let bounds = offsets::bounds(member, &topics.commands, partitions)?;
-    let committed = offsets::committed(member, &topics.commands, partitions)?;
+    let positions = || offsets::committed(member, &topics.commands, partitions);
+    let mut committed = positions()?;
     let new = partitions.iter().zip(&committed).filter(|(_, committed)| committed.is_none());
     let new: Vec<Partition> = new.map(|(partition, _)| *partition).collect();
     let filled = filled(settings, topics, member, &new)?;
+    if !filled.is_empty() {
+        // Rows come with their position, so whose rows are there must have it by now.
+        committed = positions()?;
+    }
+    // After the positions: none lies beyond an end that is asked later.
+    let bounds = offsets::bounds(member, &topics.commands, partitions)?;
     let gained = bounds.into_iter().zip(committed).map(|(bounds, committed)| {
         let views_empty = committed.is_none() && !filled.contains(&bounds.partition);
         Gained { bounds, committed, views_empty }

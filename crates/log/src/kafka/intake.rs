@@ -25,7 +25,7 @@ use super::{
     error, gained,
     leaving::{Departure, Leaving},
     offsets,
-    poll::{self, Polled},
+    poll::{self, Contact, Polled},
     rebalances::{Rebalance, Rebalances},
     transaction::Transactions,
 };
@@ -42,6 +42,7 @@ pub(super) struct GroupIntake {
     settings: Settings,
     topics: Topics,
     consumer: Arc<Member>,
+    contact: Contact,
     committer: Committer,
     held: BTreeMap<Partition, Held>,
     /// Given up with the next call of `next`; of these librdkafka has to let go.
@@ -86,6 +87,7 @@ impl GroupIntake {
             settings: settings.clone(),
             topics: topics.clone(),
             consumer,
+            contact: Contact::new(),
             committer,
             held: BTreeMap::new(),
             leaving: None,
@@ -200,7 +202,11 @@ impl GroupIntake {
     fn gather(&mut self, into: &mut Records, mut wait: Duration) -> Result<(), LogError> {
         let consumer = Arc::clone(&self.consumer);
         while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
-            match poll::poll(&consumer, wait)? {
+            let polled = poll::poll(&consumer, wait)?;
+            if !matches!(polled, Polled::Nothing) {
+                self.contact.heard();
+            }
+            match polled {
                 Polled::Nothing => break,
                 Polled::Record(message) => {
                     let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
@@ -277,6 +283,9 @@ impl Intake for GroupIntake {
                 return Ok(Event::Records);
             }
             if left.is_zero() && !self.consumer.context().own.waiting() {
+                if self.contact.is_lost(&self.consumer, &self.topics.commands) {
+                    return Err(LogError::Unreachable("no broker is heard any more".to_owned()));
+                }
                 return Ok(Event::Idle);
             }
         }

@@ -26,6 +26,7 @@ mod transaction;
 
 use std::{
     collections::BTreeMap,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -36,7 +37,7 @@ use crate::{
 };
 use config::Settings;
 pub use config::check_property;
-use context::Context;
+use context::{Context, locked};
 use intake::GroupIntake;
 use publisher::RecordPublisher;
 use reader::TopicReader;
@@ -62,9 +63,12 @@ pub struct Kafka {
     settings: Settings,
     topics: Topics,
     replication_factor: i32,
-    /// Asks questions; reads nothing and joins nothing. `None` only while it is dropped.
-    questions: Option<BaseConsumer<Context>>,
+    /// Asks questions; reads nothing and joins nothing. `None` before the first one, and after one that was not answered.
+    questions: Mutex<Option<Asker>>,
 }
+
+/// A client that only asks.
+type Asker = Arc<BaseConsumer<Context>>;
 
 impl Kafka {
     /// Connects, or says within about ten seconds why not: [`LogError::Refused`] for wrong properties and rejected
@@ -73,36 +77,52 @@ impl Kafka {
         let Options { bootstrap, topics, properties, replication_factor } = options;
         let settings = Settings { bootstrap, properties };
         settings.check()?;
-        let questions: BaseConsumer<Context> = settings
-            .reader(&topics.group)
-            .create_with_context(Context::default())
-            .map_err(|e| error::failed("wrong Kafka properties", &e))?;
-        let log = Self { settings, topics, replication_factor, questions: Some(questions) };
+        let log = Self { settings, topics, replication_factor, questions: Mutex::default() };
         log.wait_for_broker()?;
         Ok(log)
     }
 
     fn wait_for_broker(&self) -> Result<(), LogError> {
-        let questions = self.questions()?;
+        let asker = self.asker()?;
         let deadline = Instant::now() + REQUEST;
         loop {
-            let answer = questions.fetch_metadata(Some(&self.topics.commands), Duration::from_secs(1));
+            let answer = asker.fetch_metadata(Some(&self.topics.commands), Duration::from_secs(1));
             let Err(failure) = answer else { return Ok(()) };
-            listen(questions, Duration::from_millis(100));
-            if let Some(refused) = questions.context().refusal() {
+            listen(&asker, Duration::from_millis(100));
+            if let Some(refused) = asker.context().refusal() {
                 return Err(refused);
             }
             if Instant::now() > deadline {
-                let reason = questions.context().last_problem().unwrap_or_else(|| failure.to_string());
+                let reason = asker.context().last_problem().unwrap_or_else(|| failure.to_string());
                 return Err(LogError::Unreachable(format!("no answer from {}: {reason}", self.settings.bootstrap)));
             }
         }
     }
 
-    fn questions(&self) -> Result<&BaseConsumer<Context>, LogError> {
-        let questions = self.questions.as_ref().ok_or_else(|| LogError::Refused("the log is closed".to_owned()))?;
-        listen(questions, Duration::from_millis(1));
-        Ok(questions)
+    fn asker(&self) -> Result<Asker, LogError> {
+        let mut questions = locked(&self.questions);
+        if let Some(asker) = &*questions {
+            return Ok(Arc::clone(asker));
+        }
+        let asker: BaseConsumer<Context> = self
+            .settings
+            .reader(&self.topics.group)
+            .create_with_context(Context::default())
+            .map_err(|e| error::failed("wrong Kafka properties", &e))?;
+        Ok(Arc::clone(questions.insert(Arc::new(asker))))
+    }
+
+    /// Asks something. After a question that was not answered the next one is asked by a new client: the old one may
+    /// have lost all brokers for good (see [`poll::Contact`]).
+    fn ask<T>(&self, question: impl FnOnce(&BaseConsumer<Context>) -> Result<T, LogError>) -> Result<T, LogError> {
+        let asker = self.asker()?;
+        listen(&asker, Duration::from_millis(1));
+        question(&asker).inspect_err(|failure| {
+            if matches!(failure, LogError::Unreachable(_)) {
+                let lost = locked(&self.questions).take_if(|current| Arc::ptr_eq(current, &asker));
+                poll::let_go((lost, asker));
+            }
+        })
     }
 
     fn all_partitions(&self, topic: &str) -> Result<Vec<Partition>, LogError> {
@@ -114,19 +134,19 @@ impl Kafka {
 }
 
 /// Takes log lines and errors out of librdkafka's queue, where they wait until somebody polls.
-fn listen(questions: &BaseConsumer<Context>, wait: Duration) {
+fn listen(asker: &BaseConsumer<Context>, wait: Duration) {
     let deadline = Instant::now() + wait;
     while Instant::now() < deadline {
-        questions.poll(wait);
+        asker.poll(wait);
     }
 }
 
 impl Backend for Kafka {
     fn id(&self) -> Result<String, LogError> {
-        match self.questions()?.client().fetch_cluster_id(REQUEST) {
+        self.ask(|asker| match asker.client().fetch_cluster_id(REQUEST) {
             Some(cluster) => Ok(format!("{cluster}/{}", self.topics.commands)),
             None => Err(LogError::Unreachable("asking for the cluster's id: no answer".to_owned())),
-        }
+        })
     }
 
     fn topics(&self) -> &Topics {
@@ -134,23 +154,24 @@ impl Backend for Kafka {
     }
 
     fn partitions(&self, topic: &str) -> Result<Option<u32>, LogError> {
-        admin::partitions(self.questions()?, topic)
+        self.ask(|asker| admin::partitions(asker, topic))
     }
 
     fn list(&self) -> Result<Vec<String>, LogError> {
-        admin::list(self.questions()?, &self.topics)
+        self.ask(|asker| admin::list(asker, &self.topics))
     }
 
     fn create(&self, topic: &str, kind: TopicKind, partitions: u32) -> Result<bool, LogError> {
-        admin::create(&self.settings, self.questions()?, topic, kind, partitions, self.replication_factor)
+        self.ask(|asker| admin::create(&self.settings, asker, topic, kind, partitions, self.replication_factor))
     }
 
     fn check(&self, topic: &str, kind: TopicKind, partitions: u32) -> Result<Vec<TopicProblem>, LogError> {
-        admin::check(&self.settings, self.questions()?, topic, kind, partitions)
+        self.ask(|asker| admin::check(&self.settings, asker, topic, kind, partitions))
     }
 
     fn bounds(&self, topic: &str) -> Result<Vec<Bounds>, LogError> {
-        offsets::bounds(self.questions()?, topic, &self.all_partitions(topic)?)
+        let partitions = self.all_partitions(topic)?;
+        self.ask(|asker| offsets::bounds(asker, topic, &partitions))
     }
 
     fn intake(&self, member: &str) -> Result<Box<dyn Intake>, LogError> {
@@ -173,7 +194,7 @@ impl Backend for Kafka {
 
     fn committed(&self) -> Result<Vec<(Partition, Committed)>, LogError> {
         let partitions = self.all_partitions(&self.topics.commands)?;
-        let positions = offsets::committed(self.questions()?, &self.topics.commands, &partitions)?;
+        let positions = self.ask(|asker| offsets::committed(asker, &self.topics.commands, &partitions))?;
         let known = |(partition, position): (Partition, Option<Committed>)| position.map(|at| (partition, at));
         Ok(partitions.into_iter().zip(positions).filter_map(known).collect())
     }
@@ -181,6 +202,6 @@ impl Backend for Kafka {
 
 impl Drop for Kafka {
     fn drop(&mut self) {
-        poll::let_go(self.questions.take());
+        poll::let_go(locked(&self.questions).take());
     }
 }

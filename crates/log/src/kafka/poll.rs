@@ -1,7 +1,11 @@
-//! What clients share: one poll of a consumer, sorted by what it brought, a producer's wait, and letting go of a client
-//! in bounded time.
+//! What clients share: one poll of a consumer, sorted by what it brought; whether it still has a broker; a producer's
+//! wait; and letting go of a client in bounded time.
 
-use std::{sync::mpsc, thread, time::Duration};
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Message,
@@ -22,6 +26,42 @@ pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 pub(super) const STEP: Duration = Duration::from_micros(500);
 /// Letting go of a client that takes longer than this goes on in the background.
 const CLOSE: Duration = Duration::from_secs(3);
+
+/// After so long a silence a client is asked whether it has a broker ...
+const SILENCE: Duration = Duration::from_secs(10);
+/// ... which has this time to answer ...
+const PROBE: Duration = Duration::from_secs(1);
+/// ... and the client is lost if none has for so long.
+const LOST: Duration = Duration::from_secs(20);
+
+/// When a client last heard from a broker. librdkafka may forget all of them and never look for one again: a broker that
+/// is just stopping or starting says that there are none (librdkafka#5301). Then only a new client helps.
+pub(super) struct Contact {
+    last: Instant,
+}
+
+impl Contact {
+    /// As if it had just heard something.
+    pub(super) fn new() -> Self {
+        Self { last: Instant::now() }
+    }
+
+    /// Something came from a broker.
+    pub(super) fn heard(&mut self) {
+        self.last = Instant::now();
+    }
+
+    /// Whether this client is to be replaced. Asks for `topic` if nothing has been heard for a while.
+    pub(super) fn is_lost<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topic: &str) -> bool {
+        if self.last.elapsed() < SILENCE {
+            return false;
+        }
+        if consumer.fetch_metadata(Some(topic), PROBE).is_ok() {
+            self.heard();
+        }
+        self.last.elapsed() > LOST
+    }
+}
 
 /// What a poll brought.
 pub(super) enum Polled<'a> {
@@ -105,5 +145,24 @@ pub(super) fn let_go<T: Send + 'static>(what: T) {
     let closed = closing.is_ok() && !matches!(wait.recv_timeout(CLOSE), Err(mpsc::RecvTimeoutError::Timeout));
     if !closed {
         tracing::warn!("a Kafka client did not close within {CLOSE:?}; going on without it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+
+    use super::*;
+
+    #[test]
+    fn a_client_without_a_broker_is_lost_after_a_while() {
+        // Nobody listens there.
+        let config = ClientConfig::new().set("bootstrap.servers", "127.0.0.1:1").clone();
+        let consumer: BaseConsumer<Context> = config.create_with_context(Context::default()).unwrap();
+        let silent = |time| Contact { last: Instant::now().checked_sub(time).unwrap() };
+        let is_lost = |mut contact: Contact| contact.is_lost(&consumer, "topic");
+        assert!(!is_lost(Contact::new()));
+        assert!(!is_lost(silent(SILENCE)));
+        assert!(is_lost(silent(LOST)));
     }
 }

@@ -1,4 +1,4 @@
-//! Reading one topic from given offsets, in no group.
+//! Reading one topic from given offsets, in no group. A client that has lost all brokers is replaced.
 
 use std::{
     collections::BTreeMap,
@@ -15,14 +15,18 @@ use super::{
     config::Settings,
     context::Context,
     error, offsets,
-    poll::{self, Polled},
+    poll::{self, Contact, Polled},
 };
 use crate::{Bounds, LogError, Offset, Partition, Reader, Records};
 
 /// A reader of one topic.
 pub(super) struct TopicReader {
+    settings: Settings,
+    group: Arc<str>,
+    topic: Arc<str>,
     /// `None` only while it is dropped.
     consumer: Option<Arc<BaseConsumer<Context>>>,
+    contact: Contact,
     positions: BTreeMap<Partition, Offset>,
 }
 
@@ -34,17 +38,32 @@ impl TopicReader {
         topic: &str,
         from: &[(Partition, Offset)],
     ) -> Result<Self, LogError> {
-        let consumer: BaseConsumer<Context> = settings
-            .reader(group)
-            .create_with_context(Context::default())
-            .map_err(|e| error::failed("making a reader", &e))?;
+        let mut reader = Self {
+            settings: settings.clone(),
+            group: group.into(),
+            topic: topic.into(),
+            consumer: None,
+            contact: Contact::new(),
+            positions: from.iter().copied().collect(),
+        };
+        reader.connect()?;
+        Ok(reader)
+    }
+
+    /// Goes on from its positions with a new client.
+    fn connect(&mut self) -> Result<(), LogError> {
+        let failed = |e| error::failed("making a reader", &e);
+        let consumer: BaseConsumer<Context> =
+            self.settings.reader(&self.group).create_with_context(Context::default()).map_err(failed)?;
         let mut list = TopicPartitionList::new();
-        for (partition, offset) in from {
-            list.add_partition_offset(topic, offsets::native(*partition), offsets::at(*offset))
-                .map_err(|e| error::failed("making a reader", &e))?;
+        for (partition, offset) in &self.positions {
+            list.add_partition_offset(&self.topic, offsets::native(*partition), offsets::at(*offset))
+                .map_err(failed)?;
         }
-        consumer.assign(&list).map_err(|e| error::failed("making a reader", &e))?;
-        Ok(Self { consumer: Some(Arc::new(consumer)), positions: from.iter().copied().collect() })
+        consumer.assign(&list).map_err(failed)?;
+        self.contact.heard();
+        poll::let_go(self.consumer.replace(Arc::new(consumer)));
+        Ok(())
     }
 
     /// Whether there is any record before the end of a partition that is read from its begin.
@@ -71,7 +90,11 @@ impl Reader for TopicReader {
         let deadline = Instant::now() + wait;
         let mut wait = wait;
         while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
-            match poll::poll(&consumer, wait)? {
+            let polled = poll::poll(&consumer, wait)?;
+            if !matches!(polled, Polled::Nothing) {
+                self.contact.heard();
+            }
+            match polled {
                 Polled::Record(message) => {
                     let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
                     let (Ok(partition), Ok(offset)) = at else { continue };
@@ -93,6 +116,10 @@ impl Reader for TopicReader {
                 Polled::Nothing if wait.is_zero() => break,
                 Polled::Nothing => wait = deadline.saturating_duration_since(Instant::now()),
             }
+        }
+        if into.is_empty() && self.contact.is_lost(&consumer, &self.topic) {
+            tracing::warn!(topic = &*self.topic, "no broker is heard any more; reading on with a new client");
+            self.connect()?;
         }
         Ok(())
     }

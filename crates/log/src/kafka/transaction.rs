@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{Batch, LogError, Outgoing, Topics, committer::Lane};
 
-/// A transactional call gives up after this: the broker's own time-out of 10 s comes first.
+/// Writing a transaction, and committing it, gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
 /// Between two looks whether a transaction's rows are taken.
 const STEP_MIN: Duration = Duration::from_micros(100);
@@ -126,12 +126,11 @@ impl Transactions {
         Self { producer, member, topic }
     }
 
-    fn try_write(&self, batch: &Batch) -> Result<(), Failure> {
+    fn try_write(&self, batch: &Batch, deadline: Instant) -> Result<(), Failure> {
         let producer = &self.producer;
         producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
         let begun = Instant::now();
-        let deadline = begun + CALL;
         for row in batch.rows_by_target() {
             self.produce(&row, deadline)?;
         }
@@ -139,7 +138,7 @@ impl Transactions {
         // In this order: while it takes in partitions, the coordinator would put the positions off.
         self.wait_for_rows(deadline)?;
         let taken = begun.elapsed();
-        self.send_positions(batch)?;
+        self.send_positions(batch, deadline)?;
         tracing::debug!(rows = batch.len(), ?produced, ?taken, positions = ?begun.elapsed(), "transaction");
         Ok(())
     }
@@ -165,7 +164,7 @@ impl Transactions {
         Ok(())
     }
 
-    fn send_positions(&self, batch: &Batch) -> Result<(), Failure> {
+    fn send_positions(&self, batch: &Batch, deadline: Instant) -> Result<(), Failure> {
         if batch.positions().is_empty() {
             return Ok(());
         }
@@ -187,7 +186,8 @@ impl Transactions {
             let text = "the group has given the partitions to others";
             return Err(LogError::Transaction(text.to_owned()).into());
         }
-        let sent = self.producer.send_offsets_to_transaction(&list, &group, CALL);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let sent = self.producer.send_offsets_to_transaction(&list, &group, left);
         sent.map_err(|failure| match failure.rdkafka_error_code() {
             Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => Failure::Rebalanced,
             _ => error::transaction("sending the positions", &failure).into(),
@@ -241,9 +241,14 @@ impl Transactions {
 }
 
 impl Lane for Transactions {
+    /// More than both a call and giving up after it may take. librdkafka has no time-out of its own for finding the
+    /// group's coordinator, which sending the positions may wait for.
+    const HANGS_AFTER: Duration = Duration::from_secs(30);
+
     fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
+        let deadline = Instant::now() + CALL;
         for _ in 0..REBALANCES {
-            let Err(failure) = self.try_write(batch) else { return Ok(()) };
+            let Err(failure) = self.try_write(batch, deadline) else { return Ok(()) };
             let aborted = self.end();
             match failure {
                 Failure::Rebalanced if aborted && !self.member.assignment_lost() => {

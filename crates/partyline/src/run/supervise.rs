@@ -1,4 +1,8 @@
 //! A worker that failed in passing is made anew, after a pause that grows. Any other failure ends the process.
+//!
+//! Of two processes that run as the same member each puts out the other; the one that is put out twice within
+//! [`TWINS`] ends. Once may be a misunderstanding: after an outage librdkafka joins the group as a new member, and may
+//! then repeat a heartbeat of the old one.
 
 use std::{
     collections::BTreeSet,
@@ -14,6 +18,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A start waits so long for answers.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Who is put out again within this time has a twin.
+const TWINS: Duration = Duration::from_secs(30);
 
 /// What a worker's lives have in common.
 pub struct Health {
@@ -21,12 +27,14 @@ pub struct Health {
     pause: Duration,
     /// Kinds of failures since it last worked; each is logged once.
     failures: BTreeSet<&'static str>,
+    /// When it was last put out by another process of the same name, or so it seemed.
+    fenced: Option<Instant>,
 }
 
 impl Health {
     /// Of the worker that is called `what` in log lines.
     pub fn of(what: impl Into<String>) -> Self {
-        Self { what: what.into(), pause: FIRST_PAUSE, failures: BTreeSet::new() }
+        Self { what: what.into(), pause: FIRST_PAUSE, failures: BTreeSet::new(), fenced: None }
     }
 
     /// It works: the next failure is a new one.
@@ -36,6 +44,15 @@ impl Health {
             self.failures.clear();
             tracing::info!(worker = self.what, "goes on");
         }
+    }
+
+    /// Whether starting over may help.
+    fn is_passing(&mut self, error: &WorkError, now: Instant) -> bool {
+        if !matches!(error, WorkError::Log(LogError::Fenced(_))) {
+            return error.is_passing();
+        }
+        let before = self.fenced.replace(now);
+        before.is_none_or(|before| now.saturating_duration_since(before) > TWINS)
     }
 
     fn fails(&mut self, error: &WorkError) {
@@ -59,7 +76,7 @@ pub fn supervise<T>(
     while !stop.is_set() {
         match live(&mut health) {
             Ok(done) => return Ok(Some(done)),
-            Err(error) if error.is_passing() && !stop.is_set() => health.fails(&error),
+            Err(error) if !stop.is_set() && health.is_passing(&error, Instant::now()) => health.fails(&error),
             Err(error) => return Err(error),
         }
         stop.wait(health.pause);
@@ -88,6 +105,7 @@ fn kind(error: &WorkError) -> &'static str {
     match error {
         WorkError::Log(LogError::Unreachable(_)) => "unreachable",
         WorkError::Log(LogError::Transaction(_)) => "transaction",
+        WorkError::Log(LogError::Fenced(_)) => "fenced",
         WorkError::Log(_) => "log",
         WorkError::Store(_) => "store",
         WorkError::Damaged(_) => "damaged",
@@ -124,6 +142,22 @@ mod tests {
         });
         assert!(failed.is_err());
         assert_eq!(lives, 1);
+    }
+
+    #[test]
+    fn who_is_put_out_twice_in_a_short_time_ends() {
+        let fenced = || WorkError::from(LogError::Fenced("by a twin".to_owned()));
+        let mut lives = 0;
+        let failed: Result<Option<()>, _> = supervise(&Stop::default(), Health::of("test"), |health| {
+            lives += 1;
+            health.works();
+            Err(fenced())
+        });
+        assert!(failed.unwrap_err().to_string().contains("the same member (by a twin)"));
+        assert_eq!(lives, 2);
+        let (mut health, first) = (Health::of("test"), Instant::now());
+        let is_passing = [0, 31, 62, 91].map(|s| health.is_passing(&fenced(), first + Duration::from_secs(s)));
+        assert_eq!(is_passing, [true, true, true, false]);
     }
 
     #[test]
