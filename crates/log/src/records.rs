@@ -1,6 +1,9 @@
 //! A reusable buffer of records that were read.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crate::{Offset, Partition};
 
@@ -85,4 +88,10 @@ impl Records {
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
+}
+
+/// The clock for timestamps of records that are written: milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

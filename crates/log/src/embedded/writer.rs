@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -13,7 +13,7 @@ use super::{
     layout::{OFFSETS_MAX, Slot, stored},
     schema,
 };
-use crate::{LogError, Offset, Outgoing, Partition, Position};
+use crate::{LogError, Offset, Outgoing, Partition, Position, records::now_ms};
 
 /// How many records one statement inserts.
 const INSERT_ROWS: usize = 16;
@@ -225,10 +225,4 @@ pub(super) fn decode_headers(mut bytes: &[u8]) -> Option<Vec<(String, String)>> 
             return Some(headers);
         }
     }
-}
-
-/// The log's clock: milliseconds since 1970.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

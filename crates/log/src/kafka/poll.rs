@@ -31,35 +31,39 @@ const CLOSE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_secs(10);
 /// ... which has this time to answer ...
 const PROBE: Duration = Duration::from_secs(1);
-/// ... and the client is lost if none has for so long.
-const LOST: Duration = Duration::from_secs(20);
+/// ... and the client is lost if it was asked in vain for so long.
+const LOST: Duration = Duration::from_secs(10);
 
 /// When a client last heard from a broker. librdkafka may forget all of them and never look for one again: a broker that
 /// is just stopping or starting says that there are none (librdkafka#5301). Then only a new client helps.
 pub(super) struct Contact {
-    last: Instant,
+    heard: Instant,
+    /// Since when it is asked in vain.
+    in_vain: Option<Instant>,
 }
 
 impl Contact {
     /// As if it had just heard something.
     pub(super) fn new() -> Self {
-        Self { last: Instant::now() }
+        Self { heard: Instant::now(), in_vain: None }
     }
 
     /// Something came from a broker.
     pub(super) fn heard(&mut self) {
-        self.last = Instant::now();
+        *self = Self::new();
     }
 
     /// Whether this client is to be replaced. Asks for `topic` if nothing has been heard for a while.
     pub(super) fn is_lost<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topic: &str) -> bool {
-        if self.last.elapsed() < SILENCE {
+        if self.heard.elapsed() < SILENCE {
             return false;
         }
+        let asked = Instant::now();
         if consumer.fetch_metadata(Some(topic), PROBE).is_ok() {
             self.heard();
+            return false;
         }
-        self.last.elapsed() > LOST
+        self.in_vain.get_or_insert(asked).elapsed() > LOST
     }
 }
 
@@ -159,10 +163,10 @@ mod tests {
         // Nobody listens there.
         let config = ClientConfig::new().set("bootstrap.servers", "127.0.0.1:1").clone();
         let consumer: BaseConsumer<Context> = config.create_with_context(Context::default()).unwrap();
-        let silent = |time| Contact { last: Instant::now().checked_sub(time).unwrap() };
-        let is_lost = |mut contact: Contact| contact.is_lost(&consumer, "topic");
-        assert!(!is_lost(Contact::new()));
-        assert!(!is_lost(silent(SILENCE)));
-        assert!(is_lost(silent(LOST)));
+        let ago = |time| Instant::now().checked_sub(time).unwrap();
+        let is_lost = |heard, in_vain| Contact { heard, in_vain }.is_lost(&consumer, "topic");
+        assert!(!is_lost(Instant::now(), None));
+        assert!(!is_lost(ago(SILENCE), None), "asked once in vain");
+        assert!(is_lost(ago(SILENCE), Some(ago(LOST))));
     }
 }

@@ -88,12 +88,10 @@ impl Reader for TopicReader {
         into.clear();
         let Some(consumer) = self.consumer.clone() else { return Ok(()) };
         let deadline = Instant::now() + wait;
-        let mut wait = wait;
+        let (mut wait, mut heard) = (wait, false);
         while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
             let polled = poll::poll(&consumer, wait)?;
-            if !matches!(polled, Polled::Nothing) {
-                self.contact.heard();
-            }
+            heard |= !matches!(polled, Polled::Nothing);
             match polled {
                 Polled::Record(message) => {
                     let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
@@ -117,7 +115,9 @@ impl Reader for TopicReader {
                 Polled::Nothing => wait = deadline.saturating_duration_since(Instant::now()),
             }
         }
-        if into.is_empty() && self.contact.is_lost(&consumer, &self.topic) {
+        if heard {
+            self.contact.heard();
+        } else if self.contact.is_lost(&consumer, &self.topic) {
             tracing::warn!(topic = &*self.topic, "no broker is heard any more; reading on with a new client");
             self.connect()?;
         }

@@ -32,7 +32,7 @@ use super::{
     intake::Member,
     offsets, poll,
 };
-use crate::{Batch, LogError, Outgoing, Topics, committer::Lane};
+use crate::{Batch, LogError, Outgoing, Topics, committer::Lane, records::now_ms};
 
 /// Writing a transaction, and committing it, gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
@@ -130,9 +130,9 @@ impl Transactions {
         let producer = &self.producer;
         producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
-        let begun = Instant::now();
+        let (begun, at_ms) = (Instant::now(), now_ms());
         for row in batch.rows_by_target() {
-            self.produce(&row, deadline)?;
+            self.produce(&row, at_ms, deadline)?;
         }
         let produced = begun.elapsed();
         // In this order: while it takes in partitions, the coordinator would put the positions off.
@@ -143,9 +143,9 @@ impl Transactions {
         Ok(())
     }
 
-    fn produce(&self, row: &Outgoing<'_>, deadline: Instant) -> Result<(), LogError> {
+    fn produce(&self, row: &Outgoing<'_>, at_ms: i64, deadline: Instant) -> Result<(), LogError> {
         let mut record: BaseRecord<'_, [u8], [u8]> =
-            BaseRecord::to(row.topic).partition(offsets::native(row.partition)).payload(row.value);
+            BaseRecord::to(row.topic).partition(offsets::native(row.partition)).timestamp(at_ms).payload(row.value);
         if !row.key.is_empty() {
             record = record.key(row.key);
         }
