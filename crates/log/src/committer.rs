@@ -85,10 +85,9 @@ impl Committer {
     pub(crate) fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         let lanes = self.lanes.len() as u64;
         self.progress.wait(|state| state.under_way() < lanes)?;
-        let mut number = 0;
-        self.progress.advance(|state| {
-            number = state.submitted;
+        let number = self.progress.advance(|state| {
             state.submitted += 1;
+            state.submitted - 1
         });
         let batch = std::mem::replace(batch, self.spare.try_recv().unwrap_or_default());
         let lane = self.lanes.get((number % lanes.max(1)) as usize);
@@ -175,11 +174,11 @@ impl Progress {
         state.failure.clone().map_or(Ok(left), Err)
     }
 
-    fn advance(&self, step: impl FnOnce(&mut State)) {
+    fn advance<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
         let mut state = locked(&self.state);
-        step(&mut state);
         state.moved = Instant::now();
         self.changed.notify_all();
+        step(&mut state)
     }
 
     fn fail(&self, failure: LogError) {

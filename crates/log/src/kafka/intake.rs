@@ -201,10 +201,9 @@ impl GroupIntake {
     /// Takes records until none is ready, the buffer has enough, or a rebalance is noted; waits for the first.
     fn gather(&mut self, into: &mut Records, mut wait: Duration) -> Result<(), LogError> {
         let consumer = Arc::clone(&self.consumer);
-        let mut heard = false;
         while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
             let polled = poll::poll(&consumer, wait)?;
-            heard |= !matches!(polled, Polled::Nothing);
+            self.contact.note(&polled);
             match polled {
                 Polled::Nothing => break,
                 Polled::Record(message) => {
@@ -223,9 +222,6 @@ impl GroupIntake {
                     }
                 }
             }
-        }
-        if heard {
-            self.contact.heard();
         }
         Ok(())
     }

@@ -38,6 +38,8 @@ const LOST: Duration = Duration::from_secs(10);
 /// is just stopping or starting says that there are none (librdkafka#5301). Then only a new client helps.
 pub(super) struct Contact {
     heard: Instant,
+    /// Whether something has come since that was last looked at.
+    came: bool,
     /// Since when it is asked in vain.
     in_vain: Option<Instant>,
 }
@@ -45,22 +47,22 @@ pub(super) struct Contact {
 impl Contact {
     /// As if it had just heard something.
     pub(super) fn new() -> Self {
-        Self { heard: Instant::now(), in_vain: None }
+        Self { heard: Instant::now(), came: false, in_vain: None }
     }
 
-    /// Something came from a broker.
-    pub(super) fn heard(&mut self) {
-        *self = Self::new();
+    /// Notes what a poll of the client brought.
+    pub(super) fn note(&mut self, polled: &Polled<'_>) {
+        self.came |= !matches!(polled, Polled::Nothing);
     }
 
     /// Whether this client is to be replaced. Asks for `topic` if nothing has been heard for a while.
     pub(super) fn is_lost<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topic: &str) -> bool {
-        if self.heard.elapsed() < SILENCE {
+        let asked = Instant::now();
+        if !self.came && self.heard.elapsed() < SILENCE {
             return false;
         }
-        let asked = Instant::now();
-        if consumer.fetch_metadata(Some(topic), PROBE).is_ok() {
-            self.heard();
+        if self.came || consumer.fetch_metadata(Some(topic), PROBE).is_ok() {
+            *self = Self::new();
             return false;
         }
         self.in_vain.get_or_insert(asked).elapsed() > LOST
@@ -164,9 +166,12 @@ mod tests {
         let config = ClientConfig::new().set("bootstrap.servers", "127.0.0.1:1").clone();
         let consumer: BaseConsumer<Context> = config.create_with_context(Context::default()).unwrap();
         let ago = |time| Instant::now().checked_sub(time).unwrap();
-        let is_lost = |heard, in_vain| Contact { heard, in_vain }.is_lost(&consumer, "topic");
+        let is_lost = |heard, in_vain| Contact { heard, came: false, in_vain }.is_lost(&consumer, "topic");
         assert!(!is_lost(Instant::now(), None));
         assert!(!is_lost(ago(SILENCE), None), "asked once in vain");
         assert!(is_lost(ago(SILENCE), Some(ago(LOST))));
+        let mut contact = Contact { heard: ago(SILENCE), came: false, in_vain: Some(ago(LOST)) };
+        contact.note(&Polled::End(0, 1));
+        assert!(!contact.is_lost(&consumer, "topic"));
     }
 }

@@ -46,12 +46,12 @@ impl TopicReader {
             contact: Contact::new(),
             positions: from.iter().copied().collect(),
         };
-        reader.connect()?;
+        reader.consumer = Some(reader.client()?);
         Ok(reader)
     }
 
-    /// Goes on from its positions with a new client.
-    fn connect(&mut self) -> Result<(), LogError> {
+    /// A client that reads on from the positions.
+    fn client(&self) -> Result<Arc<BaseConsumer<Context>>, LogError> {
         let failed = |e| error::failed("making a reader", &e);
         let consumer: BaseConsumer<Context> =
             self.settings.reader(&self.group).create_with_context(Context::default()).map_err(failed)?;
@@ -61,9 +61,7 @@ impl TopicReader {
                 .map_err(failed)?;
         }
         consumer.assign(&list).map_err(failed)?;
-        self.contact.heard();
-        poll::let_go(self.consumer.replace(Arc::new(consumer)));
-        Ok(())
+        Ok(Arc::new(consumer))
     }
 
     /// Whether there is any record before the end of a partition that is read from its begin.
@@ -88,10 +86,10 @@ impl Reader for TopicReader {
         into.clear();
         let Some(consumer) = self.consumer.clone() else { return Ok(()) };
         let deadline = Instant::now() + wait;
-        let (mut wait, mut heard) = (wait, false);
+        let mut wait = wait;
         while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
             let polled = poll::poll(&consumer, wait)?;
-            heard |= !matches!(polled, Polled::Nothing);
+            self.contact.note(&polled);
             match polled {
                 Polled::Record(message) => {
                     let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
@@ -115,11 +113,11 @@ impl Reader for TopicReader {
                 Polled::Nothing => wait = deadline.saturating_duration_since(Instant::now()),
             }
         }
-        if heard {
-            self.contact.heard();
-        } else if self.contact.is_lost(&consumer, &self.topic) {
+        if into.is_empty() && self.contact.is_lost(&consumer, &self.topic) {
             tracing::warn!(topic = &*self.topic, "no broker is heard any more; reading on with a new client");
-            self.connect()?;
+            let lost = self.consumer.replace(self.client()?);
+            self.contact = Contact::new();
+            poll::let_go((lost, consumer));
         }
         Ok(())
     }
