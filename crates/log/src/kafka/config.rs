@@ -34,6 +34,8 @@ const RESERVED: &[&str] = &[
 
 const COMMON: &[(&str, &str)] = &[
     ("client.id", "partyline"),
+    // A client that knows brokers but none that is up looks at another one each half of this: a start waits for that.
+    ("reconnect.backoff.ms", "20"),
     // A restarted broker is back in seconds; the default backs off to ten of them.
     ("reconnect.backoff.max.ms", "1000"),
     ("log.connection.close", "false"),

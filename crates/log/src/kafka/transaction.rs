@@ -113,6 +113,10 @@ impl Transactions {
             .map_err(|e| error::failed("making a producer", &e))?;
         // Before a broker is connected librdkafka would look for the coordinator only every 500 ms.
         let connected = producer.client().fetch_metadata(Some(&topics.commands), REQUEST).map(drop);
+        // And it leaves the one that answered for the same one under its advertised name: this is asked by that name.
+        if connected.is_ok() {
+            drop(producer.client().fetch_watermarks(&topics.commands, 0, REQUEST));
+        }
         if let Err(failure) = connected.and_then(|()| producer.init_transactions(2 * REQUEST)) {
             producer.poll(Duration::ZERO);
             let refused = producer.context().refusal();
