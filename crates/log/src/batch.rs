@@ -7,12 +7,15 @@ use crate::{Committed, Offset, Partition};
 /// Rows and positions of one transaction.
 ///
 /// Keys and values lie in one buffer and rows point into it, so that bytes which several services see are held once.
+/// Rows are kept by target: a client that sends a request for each partition fills it at once.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    rows: Vec<Row>,
     targets: Vec<(Arc<str>, Partition)>,
     by_target: HashMap<(Arc<str>, Partition), Target>,
+    /// Of each target, in the order they were pushed. There may be more of these than targets, empty.
+    rows: Vec<Vec<Row>>,
+    len: usize,
     positions: Vec<Position>,
 }
 
@@ -26,15 +29,14 @@ pub struct Position {
 }
 
 /// A topic's partition that a batch has records for; means nothing to another batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target(u32);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target(usize);
 
 /// A record's headers: names and values.
 pub type Headers = Vec<(&'static str, String)>;
 
 #[derive(Debug)]
 struct Row {
-    target: Target,
     key: Range<usize>,
     value: Range<usize>,
     /// Rare, and so not in place.
@@ -66,21 +68,32 @@ impl Batch {
 
     /// Where records of a topic's partition go, for [`Batch::push`].
     pub fn target(&mut self, topic: &Arc<str>, partition: Partition) -> Target {
-        let new = Target(u32::try_from(self.targets.len()).unwrap_or(u32::MAX));
+        let new = Target(self.targets.len());
         *self.by_target.entry((Arc::clone(topic), partition)).or_insert_with(|| {
             self.targets.push((Arc::clone(topic), partition));
+            if self.rows.len() < self.targets.len() {
+                self.rows.push(Vec::new());
+            }
             new
         })
     }
 
     /// Adds a record whose key and value were written before.
     pub fn push(&mut self, target: Target, key: Range<usize>, value: Range<usize>) {
-        self.rows.push(Row { target, key, value, headers: None });
+        self.add(target, Row { key, value, headers: None });
     }
 
     /// Adds a record with headers.
     pub fn push_with_headers(&mut self, target: Target, key: Range<usize>, value: Range<usize>, headers: Headers) {
-        self.rows.push(Row { target, key, value, headers: Some(Box::new(headers)) });
+        self.add(target, Row { key, value, headers: Some(Box::new(headers)) });
+    }
+
+    fn add(&mut self, Target(target): Target, row: Row) {
+        // Never missing where this batch gave the target out.
+        if let Some(rows) = self.rows.get_mut(target) {
+            rows.push(row);
+            self.len += 1;
+        }
     }
 
     /// Sets the position of a partition; a later one replaces an earlier one.
@@ -92,48 +105,21 @@ impl Batch {
         }
     }
 
-    /// The records, in the order they were pushed.
+    /// The records: those of one target after those of another, each target's in the order they were pushed.
     pub fn rows(&self) -> impl Iterator<Item = Outgoing<'_>> {
-        self.rows.iter().filter_map(|row| self.outgoing(row))
-    }
-
-    /// The records of one target after those of another, each target's in the order they were pushed: so a client that
-    /// sends a request for each partition fills it at once.
-    pub fn rows_by_target(&self) -> impl Iterator<Item = Outgoing<'_>> {
-        // Counted and laid out: sorting would compare.
-        let mut starts = vec![0_usize; self.targets.len() + 1];
-        for Row { target: Target(target), .. } in &self.rows {
-            if let Some(count) = starts.get_mut(*target as usize + 1) {
-                *count += 1;
-            }
-        }
-        let mut sum = 0;
-        starts.iter_mut().for_each(|start| {
-            sum += *start;
-            *start = sum;
-        });
-        let mut order = vec![0_usize; self.rows.len()];
-        for (at, Row { target: Target(target), .. }) in self.rows.iter().enumerate() {
-            if let Some(start) = starts.get_mut(*target as usize) {
-                if let Some(place) = order.get_mut(*start) {
-                    *place = at;
-                }
-                *start += 1;
-            }
-        }
-        order.into_iter().filter_map(|at| self.outgoing(self.rows.get(at)?))
+        self.targets.iter().zip(&self.rows).flat_map(|(target, rows)| rows.iter().map(|row| self.outgoing(target, row)))
     }
 
     /// Nothing is missing where a row was pushed with what this batch gave out.
-    fn outgoing<'a>(&'a self, row: &'a Row) -> Option<Outgoing<'a>> {
-        let (topic, partition) = self.targets.get(row.target.0 as usize)?;
-        Some(Outgoing {
+    fn outgoing<'a>(&'a self, (topic, partition): &'a (Arc<str>, Partition), row: &'a Row) -> Outgoing<'a> {
+        let bytes = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
+        Outgoing {
             topic,
             partition: *partition,
-            key: self.bytes.get(row.key.clone())?,
-            value: self.bytes.get(row.value.clone())?,
+            key: bytes(&row.key),
+            value: bytes(&row.value),
             headers: row.headers.as_deref().map_or(&[], Vec::as_slice),
-        })
+        }
     }
 
     /// The positions.
@@ -143,12 +129,12 @@ impl Batch {
 
     /// How many records.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.len
     }
 
     /// Whether there is neither a record nor a position.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.positions.is_empty()
+        self.len == 0 && self.positions.is_empty()
     }
 
     /// How many bytes of keys and values are held.
@@ -159,9 +145,10 @@ impl Batch {
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.rows.clear();
         self.targets.clear();
         self.by_target.clear();
+        self.rows.iter_mut().for_each(Vec::clear);
+        self.len = 0;
         self.positions.clear();
     }
 }
@@ -179,15 +166,18 @@ mod tests {
             let value = batch.write(|bytes| bytes.push(value));
             batch.push(target, 0..0, value);
         }
-        let pushed: Vec<_> = batch.rows().map(|row| row.value[0]).collect();
-        assert_eq!(pushed, (0..12).collect::<Vec<_>>());
-        let grouped: Vec<_> = batch.rows_by_target().map(|row| (&**row.topic, row.partition, row.value[0])).collect();
+        let grouped: Vec<_> = batch.rows().map(|row| (&**row.topic, row.partition, row.value[0])).collect();
         let expected = (0..6_u8).flat_map(|at| [at, at + 6]).map(|value| {
             let topic = if value % 2 == 0 { "a" } else { "b" };
             (topic, u32::from(value) % 3, value)
         });
         assert_eq!(grouped, expected.collect::<Vec<_>>());
         batch.clear();
-        assert!(batch.is_empty() && batch.rows_by_target().next().is_none());
+        assert!(batch.is_empty() && batch.rows().next().is_none());
+        let target = batch.target(&topics[1], 7);
+        let value = batch.write(|bytes| bytes.push(1));
+        batch.push(target, 0..0, value);
+        let again: Vec<_> = batch.rows().map(|row| (&**row.topic, row.partition, row.value[0])).collect();
+        assert_eq!((again, batch.len()), (vec![("b", 7, 1)], 1));
     }
 }

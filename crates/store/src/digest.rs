@@ -1,10 +1,15 @@
 //! One number for all rows of a view, so that two of them can be compared however they were built.
 
+/// So many bytes are hashed at once: BLAKE3 is several times faster on many of its chunks of 1 KiB than on one.
+const HASHED_BYTES: usize = 64 << 10;
+
 /// Computed over rows in the order of their keys, as [`Table::scan`](crate::Table::scan) gives them. It depends on that
 /// order: rows in another order give another digest.
 #[derive(Debug, Clone, Default)]
 pub struct Digest {
     hasher: blake3::Hasher,
+    /// Not hashed yet.
+    bytes: Vec<u8>,
     rows: u64,
 }
 
@@ -26,16 +31,21 @@ impl Digest {
 
     /// Adds one row. Lengths go in first, so that no two different sequences of rows give the same input.
     pub fn row(&mut self, key: &[u8], value: &[u8]) {
-        self.hasher.update(&(key.len() as u64).to_be_bytes());
-        self.hasher.update(&(value.len() as u64).to_be_bytes());
-        self.hasher.update(key);
-        self.hasher.update(value);
+        self.bytes.extend_from_slice(&(key.len() as u64).to_be_bytes());
+        self.bytes.extend_from_slice(&(value.len() as u64).to_be_bytes());
+        self.bytes.extend_from_slice(key);
+        self.bytes.extend_from_slice(value);
         self.rows += 1;
+        if self.bytes.len() >= HASHED_BYTES {
+            self.hasher.update(&self.bytes);
+            self.bytes.clear();
+        }
     }
 
     /// The digest of all rows that were added.
     #[must_use]
-    pub fn finish(self) -> DigestResult {
+    pub fn finish(mut self) -> DigestResult {
+        self.hasher.update(&self.bytes);
         DigestResult { hex: self.hasher.finalize().to_hex().to_string(), rows: self.rows }
     }
 }

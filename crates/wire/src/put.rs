@@ -1,11 +1,23 @@
 //! Writing protobuf fields from borrowed data. Defaults are left out, as proto3 does.
 
-use prost::encoding::{WireType, encode_key, encode_varint};
+use prost::encoding::{WireType, encode_varint};
+
+fn key(buf: &mut Vec<u8>, tag: u32, wire_type: WireType) {
+    varint(buf, u64::from(tag << 3 | wire_type as u32));
+}
+
+/// Most are of one byte.
+fn varint(buf: &mut Vec<u8>, value: u64) {
+    match u8::try_from(value) {
+        Ok(byte @ ..0x80) => buf.push(byte),
+        _ => encode_varint(value, buf),
+    }
+}
 
 pub fn uint(buf: &mut Vec<u8>, tag: u32, value: u64) {
     if value != 0 {
-        encode_key(tag, WireType::Varint, buf);
-        encode_varint(value, buf);
+        key(buf, tag, WireType::Varint);
+        varint(buf, value);
     }
 }
 
@@ -25,18 +37,22 @@ pub fn str(buf: &mut Vec<u8>, tag: u32, value: &str) {
 
 /// Also written when empty: for elements of lists and present messages.
 pub fn bytes(buf: &mut Vec<u8>, tag: u32, value: &[u8]) {
-    encode_key(tag, WireType::LengthDelimited, buf);
-    encode_varint(value.len() as u64, buf);
+    key(buf, tag, WireType::LengthDelimited);
+    varint(buf, value.len() as u64);
     buf.extend_from_slice(value);
 }
 
 /// A nested message: written in place, moved only if its length takes more than one byte.
 pub fn message(buf: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    encode_key(tag, WireType::LengthDelimited, buf);
+    key(buf, tag, WireType::LengthDelimited);
     buf.push(0);
     let start = buf.len();
     write(buf);
     let len = buf.len() - start;
+    if len < 0x80 {
+        buf[start - 1] = len as u8;
+        return;
+    }
     let mut prefix = [0_u8; 10];
     let mut rest = &mut prefix[..];
     encode_varint(len as u64, &mut rest);

@@ -6,7 +6,7 @@ use super::{
     home::Home,
     writer::{Writer, append},
 };
-use crate::{Batch, LogError, Partition, Publisher, Receipt};
+use crate::{Batch, LogError, Partition, Publisher, Receipt, batch::Target};
 
 /// The most records of one commit.
 const GROUP_RECORDS_MAX: usize = 4_000;
@@ -21,8 +21,8 @@ const RECEIPTS_MAX: usize = 1_000_000;
 pub(super) struct EmbeddedPublisher {
     writer: Writer,
     queue: Batch,
-    /// Tag and partition of each record in the queue.
-    tags: Vec<(u64, Partition)>,
+    /// Target, tag and partition of each record in the queue.
+    tags: Vec<(Target, u64, Partition)>,
     receipts: Vec<Receipt>,
 }
 
@@ -44,8 +44,11 @@ impl EmbeddedPublisher {
             append(tx, catalog, queue.rows(), |offset| offsets.push(offset))?;
             Ok(offsets)
         })?;
+        // The order in which a batch gives its rows.
+        self.tags.sort_by_key(|(target, ..)| *target);
         let placed = self.tags.drain(..).zip(offsets);
-        self.receipts.extend(placed.map(|((tag, partition), offset)| Receipt { tag, result: Ok((partition, offset)) }));
+        self.receipts
+            .extend(placed.map(|((_, tag, partition), offset)| Receipt { tag, result: Ok((partition, offset)) }));
         self.queue.clear();
         Ok(())
     }
@@ -77,7 +80,7 @@ impl Publisher for EmbeddedPublisher {
         let value = self.queue.write(|buffer| buffer.extend_from_slice(value));
         let target = self.queue.target(topic, partition);
         self.queue.push(target, key, value);
-        self.tags.push((tag, partition));
+        self.tags.push((target, tag, partition));
         Ok(())
     }
 

@@ -135,7 +135,7 @@ impl Transactions {
         producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
         let (begun, at_ms) = (Instant::now(), now_ms());
-        for row in batch.rows_by_target() {
+        for row in batch.rows() {
             self.produce(&row, at_ms, deadline)?;
         }
         let produced = begun.elapsed();

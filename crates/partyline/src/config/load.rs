@@ -74,7 +74,7 @@ fn base(json: bool) -> Config {
         log: LogAddress::Embedded(PathBuf::new()),
         data: platform.map_or_else(|| PathBuf::from("partyline-data"), |dirs| dirs.data_dir().to_owned()),
         prefix: "partyline".to_owned(),
-        partitions: 8,
+        partitions: 4,
         replication_factor: -1,
         work: Settings::default(),
         kafka: BTreeMap::new(),

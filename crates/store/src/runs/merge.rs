@@ -8,6 +8,8 @@ use crate::{blob::Blobs, error::StoreError};
 /// Runs, newest first, and a place in each.
 pub(super) struct Merged {
     inputs: Vec<(Arc<Run>, Cursor)>,
+    /// The input that has the next record; `None` at the end.
+    least: Option<usize>,
 }
 
 impl Merged {
@@ -21,19 +23,19 @@ impl Merged {
             }
             inputs.push((Arc::clone(run), cursor));
         }
-        let mut merged = Self { inputs };
-        merged.drop_finished(blobs)?;
+        let mut merged = Self { inputs, least: None };
+        merged.settle(blobs)?;
         Ok(merged)
     }
 
     /// The next record; `None` at the end. [`Merged::step`] goes on.
     pub(super) fn record(&self) -> Option<(&[u8], &[u8])> {
-        self.inputs.get(self.least()?).and_then(|(_, cursor)| cursor.current())
+        self.inputs.get(self.least?).and_then(|(_, cursor)| cursor.current())
     }
 
     /// Passes the record, in every run that has its key.
     pub(super) fn step(&mut self, blobs: Blobs<'_>) -> Result<(), StoreError> {
-        let Some(least) = self.least() else { return Ok(()) };
+        let Some(least) = self.least else { return Ok(()) };
         // None of the newer ones has the key: it would have been theirs.
         let (_, rest) = self.inputs.split_at_mut(least);
         let Some(((_, first), others)) = rest.split_first_mut() else { return Ok(()) };
@@ -45,11 +47,11 @@ impl Merged {
             }
         }
         first.step();
-        self.drop_finished(blobs)
+        self.settle(blobs)
     }
 
     /// The first input, and so the newest, of those whose key is least.
-    fn least(&self) -> Option<usize> {
+    fn find_least(&self) -> Option<usize> {
         let keys = self.inputs.iter().map(|(_, cursor)| cursor.current().map(|(key, _)| key));
         let mut least: Option<(usize, &[u8])> = None;
         for (at, key) in keys.enumerate() {
@@ -62,8 +64,8 @@ impl Merged {
         least.map(|(at, _)| at)
     }
 
-    /// Loads the blocks that were come to; lets go of inputs that are at their end.
-    fn drop_finished(&mut self, blobs: Blobs<'_>) -> Result<(), StoreError> {
+    /// Loads the blocks that were come to, lets go of inputs that are at their end, and finds the next record.
+    fn settle(&mut self, blobs: Blobs<'_>) -> Result<(), StoreError> {
         let mut failed = None;
         self.inputs.retain_mut(|(run, cursor)| match cursor.record(run, blobs) {
             Ok(record) => record.is_some(),
@@ -72,6 +74,7 @@ impl Merged {
                 true
             }
         });
+        self.least = self.find_least();
         failed.map_or(Ok(()), Err)
     }
 }
