@@ -7,13 +7,12 @@ use std::{
 
 use pollster::block_on;
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
-    config::FromClientConfigAndContext,
+    admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication},
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::RDKafkaErrorCode,
 };
 
-use super::{REQUEST, config::Settings, context::Context, error};
+use super::{REQUEST, asking::Admin, error};
 use crate::{LogError, TopicKind, TopicProblem, Topics};
 
 /// How many partitions `topic` has; `None` if there is none such.
@@ -39,7 +38,7 @@ pub(super) fn list<C: ConsumerContext>(consumer: &BaseConsumer<C>, ours: &Topics
 
 /// Creates a topic and waits until the brokers know it; `false` if it was there.
 pub(super) fn create<C: ConsumerContext>(
-    settings: &Settings,
+    admin: &Admin,
     consumer: &BaseConsumer<C>,
     topic: &str,
     kind: TopicKind,
@@ -52,7 +51,6 @@ pub(super) fn create<C: ConsumerContext>(
     for (name, value) in kind.settings() {
         new = new.set(name, value);
     }
-    let admin = client(settings)?;
     let results = block_on(admin.create_topics([&new], &options())).map_err(|e| error::failed(&doing, &e))?;
     match results.into_iter().next() {
         Some(Ok(_)) => {}
@@ -72,7 +70,7 @@ pub(super) fn create<C: ConsumerContext>(
 
 /// What differs from the contract.
 pub(super) fn check<C: ConsumerContext>(
-    settings: &Settings,
+    admin: &Admin,
     consumer: &BaseConsumer<C>,
     topic: &str,
     kind: TopicKind,
@@ -84,7 +82,6 @@ pub(super) fn check<C: ConsumerContext>(
         problems.push(TopicProblem::Partitions { found, expected });
     }
     let doing = format!("reading the settings of {topic}");
-    let admin = client(settings)?;
     let results = block_on(admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options()))
         .map_err(|e| error::failed(&doing, &e))?;
     let resource = match results.into_iter().next() {
@@ -100,11 +97,6 @@ pub(super) fn check<C: ConsumerContext>(
         }
     }
     Ok(problems)
-}
-
-fn client(settings: &Settings) -> Result<AdminClient<Context>, LogError> {
-    AdminClient::from_config_and_context(&settings.admin(), Context::default())
-        .map_err(|e| error::failed("connecting", &e))
 }
 
 fn options() -> AdminOptions {

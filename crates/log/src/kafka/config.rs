@@ -124,7 +124,12 @@ impl Settings {
         }
     }
 
-    /// A consumer that reads given partitions, or asks questions, as `group` but without joining it.
+    /// A consumer that only asks, and is of no group.
+    pub(super) fn asker(&self) -> ClientConfig {
+        self.build(&[], &[CONSUMING])
+    }
+
+    /// A consumer that reads given partitions, or asks for positions, as `group` but without joining it.
     pub(super) fn reader(&self, group: &str) -> ClientConfig {
         self.build(&[FETCHING], &[CONSUMING, &[("group.id", group)]])
     }
