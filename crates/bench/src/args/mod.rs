@@ -137,8 +137,8 @@ pub struct Latency {
     /// How long it is measured
     #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub seconds: u32,
-    /// How long it runs before that
-    #[arg(long, value_name = "S", default_value_t = 2)]
+    /// How long it runs before that: a broker is slow at first
+    #[arg(long, value_name = "S", default_value_t = 10)]
     pub warm_up: u32,
     /// What they are about.
     #[command(flatten)]

@@ -39,7 +39,7 @@ pub struct All {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: u32,
     /// Commands of the run before, which is not counted: a broker is slow at first. 0 for none
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "N", default_value_t = 2_000_000)]
     pub warm_up_commands: u64,
     /// What is in the log.
     #[command(flatten)]
