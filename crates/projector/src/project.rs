@@ -16,7 +16,7 @@ use crate::{
     fold::{Folded, fold, retell},
     held::{Held, Pending, Phase},
     outbox::{Outbox, Telling, rows_out},
-    state::{PartitionState, checkpoint, open, trim},
+    state::{PartitionState, checkpoint, open, tidy, trim},
 };
 
 /// A history up to this many chunks is told at once, without its partition stepping aside.
@@ -228,16 +228,19 @@ impl Project {
         if waits { Ok(()) } else { Ok(self.intake.pause(partition)?) }
     }
 
-    /// A bounded piece of work for every partition that is not simply running.
+    /// A bounded piece of work for every partition that is not simply running. Those that catch up do so one after the
+    /// other, as far as they can be read: together they would want more in memory at once.
     fn move_others_on(&mut self, now: Instant) -> Result<bool, WorkError> {
         let others: Vec<_> =
             self.held.iter().filter(|(_, held)| !matches!(held.phase, Phase::Running)).map(|(p, _)| *p).collect();
+        let mut caught_up = false;
         for partition in &others {
             let Some(held) = self.held.get_mut(partition) else { continue };
             match std::mem::replace(&mut held.phase, Phase::Running) {
                 Phase::Running => {}
                 Phase::Retelling(pending) => self.tell_on(*partition, pending, now)?,
-                Phase::CatchingUp { reader, until } => self.catch_up(*partition, reader, until)?,
+                waiting @ Phase::CatchingUp { .. } if caught_up => held.phase = waiting,
+                Phase::CatchingUp { reader, until } => caught_up = self.catch_up(*partition, reader, until)?,
             }
         }
         Ok(!others.is_empty())
@@ -250,14 +253,14 @@ impl Project {
         self.retell(partition, pending, true, now)
     }
 
-    /// Folds a batch of what is committed already; publishes nothing.
+    /// Folds a batch of what is committed already; publishes nothing. Says whether there was any.
     fn catch_up(
         &mut self,
         partition: Partition,
         mut reader: Box<dyn partyline_log::Reader>,
         until: Offset,
-    ) -> Result<(), WorkError> {
-        let Some(held) = self.held.get_mut(&partition) else { return Ok(()) };
+    ) -> Result<bool, WorkError> {
+        let Some(held) = self.held.get_mut(&partition) else { return Ok(false) };
         reader.next(&mut self.records, Duration::from_millis(10))?;
         for record in self.records.iter().take_while(|record| record.offset < until) {
             fold_quietly(&mut held.state, record, self.partitions)?;
@@ -265,13 +268,13 @@ impl Project {
         held.state.seal(self.submitted);
         if reader.position(partition) < until {
             held.phase = Phase::CatchingUp { reader, until };
-            return Ok(());
+            return Ok(!self.records.is_empty());
         }
         held.state.position.next_offset = held.state.position.next_offset.max(until);
         held.phase = Phase::Running;
         self.intake.start(partition, until)?;
         tracing::info!(partition, until, "caught up with what is committed");
-        Ok(())
+        Ok(true)
     }
 
     /// Commits when a bound is reached, or as soon as nothing more is waiting and the commit would begin at once.
@@ -343,8 +346,7 @@ impl Project {
     fn tidy(&mut self, max_bytes: usize) -> Result<(), WorkError> {
         let mut states: Vec<_> = self.held.values_mut().map(|held| &mut held.state).collect();
         trim(&mut states, self.settings.cache_bytes);
-        let share = max_bytes / states.len().max(1);
-        states.iter_mut().try_for_each(|state| state.tidy(share))
+        tidy(&mut states, max_bytes)
     }
 
     /// Finishes what is done, commits, keeps, and leaves the group.

@@ -15,7 +15,7 @@ use crate::{
     fold::{Folded, fold, retell},
     outbox::Telling,
     query,
-    state::{PartitionState, checkpoint, open, trim},
+    state::{PartitionState, checkpoint, open, tidy, trim},
     view::{RowStore, identity},
 };
 
@@ -129,8 +129,7 @@ impl Replay {
             checkpoint(&self.scratch, &mut states)?;
         }
         trim(&mut states, self.settings.cache_bytes);
-        let share = tidy_bytes / states.len().max(1);
-        states.iter_mut().try_for_each(|state| state.tidy(share))
+        tidy(&mut states, tidy_bytes)
     }
 
     fn fold(&mut self, record: Record<'_>, take: &mut TakeRows<'_>) -> Result<(), WorkError> {

@@ -79,11 +79,8 @@ impl PartitionState {
         self.numbers.cached_bytes() + self.memory.conversations.cached_bytes()
     }
 
-    /// Does some of the work that keeps the store small, no more than about `max_bytes` of it.
-    pub fn tidy(&mut self, max_bytes: usize) -> Result<(), WorkError> {
-        self.memory.conversations.tidy(max_bytes)?;
-        self.numbers.tidy(max_bytes)?;
-        Ok(())
+    fn untidy(&self) -> usize {
+        self.memory.conversations.untidy() + self.numbers.untidy()
     }
 
     /// Everything so far belongs to transactions up to `ticket`.
@@ -124,6 +121,17 @@ pub(crate) fn checkpoint(database: &Database, states: &mut [&mut PartitionState]
     let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
     database.checkpoint(&mut due)?;
     states.iter_mut().for_each(|state| state.since_checkpoint = 0);
+    Ok(())
+}
+
+/// Does some of the work that keeps the stores small, no more than about `max_bytes` of it: where most is to do first.
+pub(crate) fn tidy(states: &mut [&mut PartitionState], max_bytes: usize) -> Result<(), WorkError> {
+    states.sort_by_key(|state| std::cmp::Reverse(state.untidy()));
+    let mut left = max_bytes;
+    for state in states {
+        left = state.memory.conversations.tidy(left)?;
+        left = state.numbers.tidy(left)?;
+    }
     Ok(())
 }
 

@@ -70,12 +70,12 @@ impl Rows {
         self.pending_bytes
     }
 
-    /// Does some of the work that keeps it small, no more than about `max_bytes` of it; says whether there is more. To
-    /// be called between batches.
+    /// Does some of the work that keeps it small, no more than about `max_bytes` of it; returns what is left of
+    /// that, which is nothing if there may be more to do. To be called between batches.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn tidy(&mut self, max_bytes: usize) -> Result<bool, StoreError> {
+    pub fn tidy(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
         self.runs.tidy(max_bytes)
     }
 

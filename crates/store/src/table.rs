@@ -67,13 +67,19 @@ impl<T: Default> Table<T> {
         self.cache.trim(max_bytes);
     }
 
-    /// Does some of the work that keeps it small, no more than about `max_bytes` of it; says whether there is more. To
-    /// be called between batches.
+    /// Does some of the work that keeps it small, no more than about `max_bytes` of it; returns what is left of
+    /// that, which is nothing if there may be more to do. To be called between batches.
     ///
     /// # Errors
     /// What the disk says.
-    pub fn tidy(&mut self, max_bytes: usize) -> Result<bool, StoreError> {
+    pub fn tidy(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
         self.runs.tidy(max_bytes)
+    }
+
+    /// How much there is to tidy, in runs: for choosing between tables.
+    #[must_use]
+    pub fn untidy(&self) -> usize {
+        self.runs.untidy()
     }
 
     /// Visits the records with keys from `from` on, in the order of their keys, until `visit` says stop. It sees what

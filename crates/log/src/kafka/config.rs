@@ -42,11 +42,12 @@ const COMMON: &[(&str, &str)] = &[
 ];
 
 /// What every consumer reads with. At most 16 MB lie fetched ahead, and an answer adds 4 MB at most: small records cost
-/// librdkafka more than their size.
+/// librdkafka more than their size. A whole answer may be of one partition: what is folded in a row is then about fewer
+/// conversations, and the store writes each less often.
 const FETCHING: &[(&str, &str)] = &[
     ("queued.min.messages", "50000"),
     ("queued.max.messages.kbytes", "16384"),
-    ("fetch.message.max.bytes", "1048576"),
+    ("fetch.message.max.bytes", "4194304"),
     ("fetch.max.bytes", "4194304"),
     // The default of a second stalls a reader whose queue was full for a moment.
     ("fetch.queue.backoff.ms", "5"),

@@ -167,27 +167,38 @@ impl Runs {
         self.garbage.extend(self.replaced.drain(..));
     }
 
-    /// Merges and removes what is due; no more than about `max_bytes` of it. Says whether there is more to do.
-    pub(crate) fn tidy(&mut self, max_bytes: usize) -> Result<bool, StoreError> {
+    /// Merges and removes what is due; no more than about `max_bytes` of it. Returns what is left of that: nothing if
+    /// there may be more to do.
+    pub(crate) fn tidy(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
         self.name.shared.check()?;
-        let left = self.remove_garbage(max_bytes)?;
-        if self.merge.is_none()
-            && let Some(due) = pick::due(self.runs.iter().map(|run| run.bytes))
+        let mut left = self.remove_garbage(max_bytes)?;
+        while left > 0
+            && let Some(merge) = self.merge()?
         {
-            let inputs = self.runs.get(due).unwrap_or_default();
-            let from = Merged::new(inputs, &[], self.blobs())?;
-            let inputs = inputs.iter().map(|run| run.id).collect();
-            self.merge = Some(Merge { inputs, from, draft: Draft::new(self.next_id, self.filtered) });
-            self.next_id += 1;
+            left = self.merge_on(merge, left)?;
         }
-        match self.merge.take() {
-            Some(merge) => self.merge_on(merge, left)?,
-            None => return Ok(!self.garbage.is_empty()),
-        }
-        Ok(true)
+        Ok(left)
     }
 
-    fn merge_on(&mut self, mut merge: Merge, max_bytes: usize) -> Result<(), StoreError> {
+    /// How much there is to do: runs, of which each costs who looks for a record, and garbage, which takes room.
+    pub(crate) fn untidy(&self) -> usize {
+        self.runs.len() + self.garbage.len()
+    }
+
+    /// The merge to go on with, if one is due.
+    fn merge(&mut self) -> Result<Option<Merge>, StoreError> {
+        if let Some(merge) = self.merge.take() {
+            return Ok(Some(merge));
+        }
+        let Some(due) = pick::due(self.runs.iter().map(|run| run.bytes)) else { return Ok(None) };
+        let inputs = self.runs.get(due).unwrap_or_default();
+        let from = Merged::new(inputs, &[], self.blobs())?;
+        let inputs = inputs.iter().map(|run| run.id).collect();
+        self.next_id += 1;
+        Ok(Some(Merge { inputs, from, draft: Draft::new(self.next_id - 1, self.filtered) }))
+    }
+
+    fn merge_on(&mut self, mut merge: Merge, max_bytes: usize) -> Result<usize, StoreError> {
         let blobs = Blobs { shared: &self.name.shared, tree: &self.tree };
         let mut writer = blobs.writer();
         let mut bytes = 0;
@@ -195,7 +206,7 @@ impl Runs {
             if bytes >= max_bytes {
                 writer.flush()?;
                 self.merge = Some(merge);
-                return Ok(());
+                return Ok(0);
             }
             bytes += key.len() + value.len();
             merge.draft.push(blobs, &mut writer, key, value)?;
@@ -207,7 +218,7 @@ impl Runs {
         self.runs.retain(|run| !merge.inputs.contains(&run.id));
         self.runs.insert(at, Arc::new(run));
         self.replaced.extend(merge.inputs);
-        Ok(())
+        Ok(max_bytes.saturating_sub(bytes))
     }
 
     /// Removes keys of runs that no checkpoint names; returns what is left of `max_bytes`.

@@ -198,4 +198,14 @@ fn a_digest_depends_on_the_rows_and_not_on_how_they_were_written() {
     };
     assert_ne!(of(&[("a", "b"), ("c", "d")]), of(&[("c", "d"), ("a", "b")]), "the order is part of it");
     assert_ne!(of(&[("ab", "c")]), of(&[("a", "bc")]), "so is where a key ends");
+
+    // However many bytes are hashed at once.
+    let long = "x".repeat(1_000);
+    let rows: Vec<(&str, &str)> = keys.iter().cycle().take(300).map(|key| (key.as_str(), long.as_str())).collect();
+    let mut whole = blake3::Hasher::new();
+    for (key, value) in &rows {
+        whole.update(&(key.len() as u64).to_be_bytes()).update(&(value.len() as u64).to_be_bytes());
+        whole.update(key.as_bytes()).update(value.as_bytes());
+    }
+    assert_eq!(of(&rows), whole.finalize().to_hex().to_string());
 }

@@ -33,9 +33,9 @@ fn runs_stay_few_and_say_the_same() {
             table.tidy(8_000).unwrap();
         }
     }
-    while table.tidy(8_000).unwrap() {}
+    while table.tidy(8_000).unwrap() == 0 {}
     store.checkpoint(&[], &mut [&mut table]).unwrap();
-    while table.tidy(8_000).unwrap() {}
+    while table.tidy(8_000).unwrap() == 0 {}
     assert_eq!(runs_on_disk(&plain, "table/t"), 60);
     assert!(runs_on_disk(&store, "table/t") < 10, "{}", runs_on_disk(&store, "table/t"));
     assert_eq!(rows(&table), rows(&other));
@@ -81,7 +81,7 @@ fn what_no_checkpoint_names_is_removed() {
         table = store.table("t", CODEC).unwrap();
         assert!(runs_on_disk(&store, "table/t") > 1);
         assert_eq!(rows(&table), before);
-        while table.tidy(1).unwrap() {}
+        while table.tidy(1).unwrap() == 0 {}
         assert_eq!(runs_on_disk(&store, "table/t"), 1);
     }
     put(&mut table, 3, 300);
