@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -13,7 +13,7 @@ use std::{
 use partyline_log::{Backend, LogError, Records, TopicKind};
 use partyline_tests::{
     process::{Broker, Running, run},
-    rig::{PATIENCE, Read, Rig, bootstrap, exactly_once},
+    rig::{PATIENCE, Read, Rig, bootstrap, connect, exactly_once},
     workload,
 };
 use rand::{Rng, SeedableRng};
@@ -254,6 +254,28 @@ fn everything_fails_in_passing(log: &dyn Backend) {
             });
         }
     });
+}
+
+/// Several processes find at once that a topic is missing: whoever makes it, each of them knows it afterwards.
+#[test]
+fn kafka_topics_made_by_several() {
+    let rig = Rig::kafka(1);
+    let (topics, together) = (rig.log.topics(), Barrier::new(4));
+    let make = || -> Vec<_> {
+        let log = connect(&bootstrap(), topics.clone(), &[]);
+        let views = (0..10).map(|n| topics.view(&format!("service{n}")));
+        let made = views.map(|topic| {
+            together.wait();
+            (log.create(&topic, TopicKind::View, 20), log.partitions(&topic))
+        });
+        made.collect()
+    };
+    let all: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(all.iter().all(|(_, found)| matches!(found, Ok(Some(20)))), "{all:?}");
+    assert_eq!(all.iter().filter(|(made, _)| matches!(made, Ok(true))).count(), 10, "{all:?}");
 }
 
 /// Two processes with one name, as of a copied data directory: one of them ends and says why, the other goes on.

@@ -54,6 +54,17 @@ pub struct Read {
     pub headers: Vec<(String, String)>,
 }
 
+/// A Kafka, as one process sees it; with properties of librdkafka.
+pub fn connect(bootstrap: &str, topics: Topics, properties: &[(&str, &str)]) -> Kafka {
+    Kafka::connect(kafka::Options {
+        bootstrap: bootstrap.to_owned(),
+        topics,
+        properties: properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        replication_factor: 1,
+    })
+    .unwrap()
+}
+
 impl Rig {
     /// On an embedded log.
     pub fn embedded(partitions: u32) -> Self {
@@ -77,13 +88,7 @@ impl Rig {
         let dir = TempDir::new().unwrap();
         let unique = dir.path().file_name().unwrap().to_string_lossy().replace(['.', '_'], "");
         let topics = Topics::new(&format!("test{unique}"));
-        let log = Kafka::connect(kafka::Options {
-            bootstrap: bootstrap.to_owned(),
-            topics: topics.clone(),
-            properties: properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            replication_factor: 1,
-        })
-        .unwrap();
+        let log = connect(bootstrap, topics.clone(), properties);
         for (topic, kind) in [
             (&topics.commands, TopicKind::Commands),
             (&topics.outcomes, TopicKind::Outcomes),

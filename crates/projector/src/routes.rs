@@ -89,7 +89,9 @@ impl Routes {
     }
 
     fn add(&mut self, service: Service, topic: Arc<str>) -> Result<usize, LogError> {
-        let found = self.backend.partitions(&topic)?.unwrap_or_default();
+        let Some(found) = self.backend.partitions(&topic)? else {
+            return Err(LogError::Unreachable(format!("topic {topic} is not known to every broker yet")));
+        };
         if found != self.partitions {
             return Err(LogError::Refused(format!(
                 "topic {topic} has {found} partitions, the log has {}: they must be as many",

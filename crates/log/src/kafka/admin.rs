@@ -36,7 +36,7 @@ pub(super) fn list<C: ConsumerContext>(consumer: &BaseConsumer<C>, ours: &Topics
     Ok(names)
 }
 
-/// Creates a topic and waits until the brokers know it; `false` if it was there.
+/// Creates a topic; `false` if it was there. Either way waits until a broker knows it: the controller knows it earlier.
 pub(super) fn create<C: ConsumerContext>(
     admin: &Admin,
     consumer: &BaseConsumer<C>,
@@ -52,20 +52,20 @@ pub(super) fn create<C: ConsumerContext>(
         new = new.set(name, value);
     }
     let results = block_on(admin.create_topics([&new], &options())).map_err(|e| error::failed(&doing, &e))?;
-    match results.into_iter().next() {
-        Some(Ok(_)) => {}
-        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => return Ok(false),
+    let made = match results.into_iter().next() {
+        Some(Ok(_)) => true,
+        Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => false,
         Some(Err((_, code))) => return Err(error::from_code(&doing, code, code.to_string())),
         None => return Err(LogError::Unreachable(format!("{doing}: no answer"))),
-    }
+    };
     let deadline = Instant::now() + REQUEST;
-    while self::partitions(consumer, topic)? != Some(partitions) {
+    while self::partitions(consumer, topic)?.is_none() {
         if Instant::now() > deadline {
             return Err(LogError::Unreachable(format!("{doing}: the brokers do not know it after {REQUEST:?}")));
         }
         thread::park_timeout(Duration::from_millis(10));
     }
-    Ok(true)
+    Ok(made)
 }
 
 /// What differs from the contract.
