@@ -195,8 +195,14 @@ impl Outbox {
     pub fn is_full(&self, settings: &Settings, now: Instant) -> bool {
         self.commands >= settings.batch_commands
             || self.batch.bytes() >= settings.batch_bytes
+            || (self.batch.bytes() >= settings.batch_bytes / 2 && self.is_half_told())
             || self.exceptions >= EXCEPTIONS
             || self.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)
+    }
+
+    /// Whether a command's rows are out in part: other partitions wait for each piece of them.
+    fn is_half_told(&self) -> bool {
+        self.open.values().any(|open| open.rows_out > 0)
     }
 
     /// Whether there is nothing to commit.

@@ -7,7 +7,8 @@ use std::{collections::BTreeSet, time::Duration};
 pub struct Settings {
     /// A transaction takes at most this many commands.
     pub batch_commands: usize,
-    /// A transaction takes no more commands once its rows have this many bytes.
+    /// A transaction takes no more commands once its rows have this many bytes; half as many, if it has a part of a
+    /// history, for which the other partitions wait.
     pub batch_bytes: usize,
     /// A transaction takes no more commands once it is this old.
     pub batch_age: Duration,
