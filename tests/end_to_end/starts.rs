@@ -141,6 +141,25 @@ fn committed_rows(rig: &Rig) -> String {
     rig.log.committed().unwrap().iter().map(|(_, committed)| committed.metadata.clone()).collect()
 }
 
+/// A history leaves the others half of each transaction.
+#[test]
+fn a_piece_of_a_history_is_half_a_transaction() {
+    let rig = Rig::embedded(1);
+    rig.publish(&talk(9_000));
+    rig.project_to_end("one", Settings::default());
+    rig.publish(&[command("s2", NUMBER, "subscribe", json!({"service": "crm"}))]);
+    let batch_bytes = 900_000;
+    let settings = Settings { batch_bytes, batch_age: Duration::from_secs(60), ..Settings::default() };
+    let mut project = rig.project("one", settings).unwrap();
+    let deadline = Instant::now() + partyline_tests::rig::PATIENCE;
+    while committed_rows(&rig).is_empty() {
+        assert!(Instant::now() < deadline, "no transaction was committed");
+        project.step(Instant::now(), Duration::from_millis(5)).unwrap();
+    }
+    let piece: usize = rig.rows("crm").iter().map(|row| row.key.len() + row.value.len()).sum();
+    assert!(piece > 0 && piece < batch_bytes, "{piece} bytes");
+}
+
 #[test]
 fn embedded_history_cut() {
     cut_history(&Rig::embedded(1));
