@@ -60,7 +60,7 @@ impl Scene {
     }
 
     fn lose_store(&self) {
-        fs::remove_dir_all(self.rig.data("one").root().join("project")).unwrap();
+        fs::remove_dir_all(self.rig.data("one").project_store()).unwrap();
     }
 
     fn put_store_back(&self) {

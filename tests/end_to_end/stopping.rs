@@ -105,7 +105,7 @@ fn stops(scene: &Scene) {
     assert!(scene.committed() < COMMANDS as u64, "it was not in the middle");
     scene.start("one", &["project", "--until-end"]).succeeds();
 
-    std::fs::remove_dir_all(rig.data("one").root().join("project")).unwrap();
+    std::fs::remove_dir_all(rig.data("one").project_store()).unwrap();
     let said = |what: &str| scene.said().matches(what).count();
     let (gained, caught_up) = (said("gained a partition"), said("caught up"));
     scene.stop_in_the_middle("one", &["project"], || said("gained a partition") > gained);

@@ -194,8 +194,9 @@ impl Runs {
         let inputs = self.runs.get(due).unwrap_or_default();
         let from = Merged::new(inputs, &[], self.blobs())?;
         let inputs = inputs.iter().map(|run| run.id).collect();
+        let draft = Draft::new(self.next_id, self.filtered);
         self.next_id += 1;
-        Ok(Some(Merge { inputs, from, draft: Draft::new(self.next_id - 1, self.filtered) }))
+        Ok(Some(Merge { inputs, from, draft }))
     }
 
     fn merge_on(&mut self, mut merge: Merge, max_bytes: usize) -> Result<usize, StoreError> {
