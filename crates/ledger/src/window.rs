@@ -24,7 +24,7 @@ impl Window {
         if self.ids.len() < WINDOW_IDS {
             // There are very many windows: none may have much room that it does not use.
             if self.ids.len() == self.ids.capacity() {
-                self.ids.reserve_exact(4.max(self.ids.len() / 4));
+                self.ids.reserve_exact(step(self.ids.len()));
             }
             self.ids.push(id.0);
         } else if let Some(slot) = self.ids.get_mut(self.oldest) {
@@ -39,6 +39,11 @@ impl Window {
         old.iter().chain(young).map(|id| IdHash(*id))
     }
 
+    /// How many ids there is room for.
+    pub fn capacity(&self) -> usize {
+        self.ids.capacity()
+    }
+
     /// How many ids are held.
     pub fn len(&self) -> usize {
         self.ids.len()
@@ -48,6 +53,11 @@ impl Window {
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
+}
+
+/// By how many ids a full window grows: a quarter of a power of two, as allocators' sizes do.
+fn step(ids: usize) -> usize {
+    4.max((ids + 1).next_power_of_two() / 8)
 }
 
 /// The same ids in the same order, wherever the oldest lies.

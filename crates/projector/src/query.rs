@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use partyline_store::{Database, Digest, Options, Rows, Store, StoreError};
+use partyline_store::{Database, Digest, Rows, Store, StoreError};
 use partyline_wire::PositionRow;
 
 use crate::{
-    WorkError,
+    Settings, WorkError,
     view::{NAME, ViewPosition},
 };
 
@@ -69,7 +69,7 @@ impl ViewStore {
     /// # Errors
     /// If there is none, or it cannot be used.
     pub fn open_existing(dir: &std::path::Path) -> Result<Self, WorkError> {
-        let database = Database::open_existing(dir, Options { sled_cache_bytes: 16 << 20 })?;
+        let database = Database::open_existing(dir, Settings::default().store_options())?;
         let store = database.store(NAME)?;
         Ok(Self { rows: store.rows(NAME)?, store, _database: database })
     }

@@ -77,6 +77,7 @@ impl Replay {
         scratch_dir: &Path,
         settings: Settings,
     ) -> Result<Self, WorkError> {
+        let settings = settings.scratch();
         let topic = Arc::clone(&backend.topics().commands);
         let partitions = backend.partitions(&topic)?.ok_or_else(|| LogError::NoTopic(topic.to_string()))?;
         let mut states = BTreeMap::new();
@@ -204,6 +205,7 @@ impl ReplayedView {
         dir: &Path,
         settings: Settings,
     ) -> Result<Self, WorkError> {
+        let settings = settings.scratch();
         let topic = &backend.topics().commands;
         let identity = identity(&format!("replay:{service}"), backend.id()?, topic);
         Ok(Self { rows: RowStore::open(dir, &identity, &settings)?, settings })

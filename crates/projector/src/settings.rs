@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use partyline_store::Options;
+
 /// Bounds of a worker, each with its unit.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -22,12 +24,26 @@ pub struct Settings {
     pub cache_bytes: usize,
     /// sled's own cache, of all partitions together.
     pub sled_cache_bytes: u64,
+    /// A store takes a snapshot after so many bytes were written to it; an opening after a kill reads what came after.
+    pub snapshot_bytes: u64,
     /// A view topic that nothing was written to says how fresh it is after this time.
     pub position_age: Duration,
     /// Whether missing view topics are made.
     pub create_topics: bool,
     /// The services whose rows are published; nothing for all.
     pub services: Option<BTreeSet<String>>,
+}
+
+impl Settings {
+    /// For stores that nobody opens again.
+    pub(crate) fn scratch(self) -> Self {
+        Self { snapshot_bytes: u64::MAX, ..self }
+    }
+
+    /// Those of a store.
+    pub(crate) fn store_options(&self) -> Options {
+        Options { sled_cache_bytes: self.sled_cache_bytes, snapshot_bytes: self.snapshot_bytes }
+    }
 }
 
 impl Default for Settings {
@@ -39,8 +55,9 @@ impl Default for Settings {
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,
             dirty_bytes: 48 << 20,
-            cache_bytes: 64 << 20,
+            cache_bytes: 48 << 20,
             sled_cache_bytes: 8 << 20,
+            snapshot_bytes: 128 << 20,
             position_age: Duration::from_secs(5),
             create_topics: true,
             services: None,

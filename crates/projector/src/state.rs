@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use partyline_ledger::{ChannelId, Conversation, Customer, Entry, Memory, Number};
 use partyline_log::{Backend, GENERATION, Partition};
-use partyline_store::{Codec, Database, Due, Identity, Journal, Options, Store, StoreError, Table};
+use partyline_store::{Codec, Database, Due, Identity, Journal, Store, StoreError, Table};
 use partyline_wire::state as codec;
 
 use crate::{Settings, WorkError};
@@ -109,7 +109,7 @@ pub(crate) fn open(
         generation: GENERATION.to_owned(),
         format: codec::FORMAT,
     };
-    let opened = Database::open(dir, &identity, Options { sled_cache_bytes: settings.sled_cache_bytes })?;
+    let opened = Database::open(dir, &identity, settings.store_options())?;
     if let Some(aside) = opened.moved_aside {
         tracing::warn!(path = %aside.path.display(), reason = %aside.reason, "a store in doubt was moved aside");
     }
@@ -164,14 +164,14 @@ impl StatePosition {
 const NUMBERS: Codec<Number> = Codec {
     encode: codec::encode_number,
     decode: |bytes| codec::decode_number(bytes).map_err(|damaged| damaged.to_string()),
-    weigh: |number| 256 + number.members.len() * 96 + number.seen.len() * 16,
+    weigh: |number| 256 + number.members.len() * 96 + number.seen.capacity() * 16,
     keep: |_| true,
 };
 
 const CONVERSATIONS: Codec<Conversation> = Codec {
     encode: codec::encode_conversation,
     decode: |bytes| codec::decode_conversation(bytes).map_err(|damaged| damaged.to_string()),
-    weigh: |conversation| 320 + (conversation.messages.len() + conversation.others.len()) * 16,
+    weigh: |conversation| 320 + (conversation.messages.capacity() + conversation.others.capacity()) * 16,
     keep: |conversation| conversation.opened,
 };
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use partyline_log::{Backend, GENERATION, LogError, Offset, Partition, Reader, Records};
-use partyline_store::{Database, Identity, Options, Rows, Store};
+use partyline_store::{Database, Identity, Rows, Store};
 use partyline_wire::PositionRow;
 
 use crate::{Answer, Progress, Query, Settings, WorkError, query};
@@ -165,7 +165,7 @@ pub(crate) fn identity(role: &str, log_id: String, topic: &str) -> Identity {
 
 impl RowStore {
     pub fn open(dir: &Path, identity: &Identity, settings: &Settings) -> Result<Self, WorkError> {
-        let opened = Database::open(dir, identity, Options { sled_cache_bytes: settings.sled_cache_bytes })?;
+        let opened = Database::open(dir, identity, settings.store_options())?;
         if let Some(aside) = opened.moved_aside {
             tracing::warn!(path = %aside.path.display(), reason = %aside.reason, "a store in doubt was moved aside");
         }

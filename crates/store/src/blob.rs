@@ -5,7 +5,7 @@
 
 use crate::{
     error::StoreError,
-    shared::Shared,
+    tree::Tree,
     writer::{PIECE_BYTES, Writer},
 };
 
@@ -14,14 +14,11 @@ const PIECE_NUMBER_BYTES: usize = 2;
 
 /// The byte strings of one tree.
 #[derive(Clone, Copy)]
-pub(crate) struct Blobs<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) tree: &'a sled::Tree,
-}
+pub(crate) struct Blobs<'a>(pub(crate) &'a Tree);
 
 impl<'a> Blobs<'a> {
     pub(crate) fn writer(self) -> Writer<'a> {
-        Writer::new(self.shared, self.tree)
+        Writer::new(self.0)
     }
 
     /// Writes `bytes` under `key`. `key` is as it was when this returns.
@@ -62,12 +59,12 @@ impl<'a> Blobs<'a> {
         let end = key.len();
         let piece = |key: &mut Vec<u8>, number: u16| {
             key.extend_from_slice(&number.to_be_bytes());
-            let piece = self.shared.call(|| self.tree.get(&*key));
+            let piece = self.0.call(|tree| tree.get(&*key));
             key.truncate(end);
             piece
         };
         let damaged =
-            |key: &[u8]| self.shared.damaged(format!("what lies under {} cannot be read", key.escape_ascii()));
+            |key: &[u8]| self.0.shared.damaged(format!("what lies under {} cannot be read", key.escape_ascii()));
         let Some(first) = piece(key, 0)? else { return Ok(None) };
         let Some((count, rest)) = first.split_first_chunk::<2>() else { return Err(damaged(key)) };
         let Some((raw, mut packed)) = rest.split_first_chunk::<4>() else { return Err(damaged(key)) };

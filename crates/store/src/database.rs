@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    engine::Engine,
     error::StoreError,
     identity::Identity,
     meta, open,
@@ -15,11 +16,14 @@ use crate::{
     store::{Store, check},
 };
 
-/// Bounds of a database's memory.
+/// Bounds of a database.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Bytes of sled's own cache of pages. Measured, sled takes 30 to 60 MB beside it.
     pub sled_cache_bytes: u64,
+    /// Bytes of keys and values written after which a checkpoint has sled take a snapshot. An opening reads what sled
+    /// logged since the last one, about four times as much; so does taking it, and nothing else is done meanwhile.
+    pub snapshot_bytes: u64,
 }
 
 /// An open database.
@@ -111,9 +115,9 @@ impl Database {
             return Err(StoreError::Misuse("it is closed while a part of it is open".into()));
         };
         broken?;
-        base.call(|| base.db.flush())?;
-        let Base { db, place, checkpoints, .. } = base;
-        open::close(db, &place, checkpoints.into_inner())
+        base.call(Engine::flush)?;
+        let Base { engine, place, checkpoints, .. } = base;
+        open::close(engine, &place, checkpoints.into_inner())
     }
 
     /// Marks it as damaged, for what its owner found in it: it is moved aside when it is opened next.
@@ -124,7 +128,7 @@ impl Database {
     /// Bytes it takes on disk.
     #[must_use]
     pub fn size_bytes(&self) -> u64 {
-        self.base.db.size_on_disk().unwrap_or(0)
+        self.base.engine.call(sled::Db::size_on_disk).unwrap_or(0)
     }
 }
 
@@ -145,17 +149,17 @@ fn attempt(base: &Base, due: &mut [Due<'_>]) -> Result<(), StoreError> {
     }
     // sled writes its log in order, but nothing promises it. So: what the checkpoint names, then the checkpoint, each
     // after the one before has been handed to the system.
-    base.call(|| base.db.flush())?;
+    base.call(Engine::flush)?;
     #[cfg(test)]
     base.fault()?;
     let checkpoints = base.checkpoints.load(Ordering::Relaxed) + 1;
     let stores = || due.iter().map(|due| due.store.name()).zip(&progress);
-    base.call(|| meta::save(&base.db, checkpoints, stores()))?;
-    base.call(|| base.db.flush())?;
+    base.call(|engine| engine.call(|db| meta::save(db, checkpoints, stores())))?;
+    base.call(Engine::flush)?;
     base.checkpoints.store(checkpoints, Ordering::Relaxed);
     for (Due { store, parts, .. }, progress) in due.iter_mut().zip(progress) {
         store.committed(progress);
         parts.iter_mut().for_each(|part| part.committed());
     }
-    Ok(())
+    base.call(|engine| engine.renew_if_due(&base.place))
 }

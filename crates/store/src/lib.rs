@@ -6,6 +6,7 @@
 //! - [`Table`]: records by key behind a write-back cache. [`Rows`]: keys and values that are only ever put in.
 //! - `runs`: how both lie in sled, and why a checkpoint that is cut off leaves the one before whole.
 //! - [`Journal`]: lists that only grow, kept in chunks. `journal/chunk` is a chunk's bytes, `journal/disk` its keys.
+//! - `engine`: sled itself, opened anew every so often. `tree`: a part's place in it.
 //! - `blob`, `writer`: how bytes go to sled, compressed and in pieces and batches that it bears.
 //! - [`Digest`]: one number for all rows, to compare two views.
 //!
@@ -18,6 +19,7 @@ mod blob;
 mod codec;
 mod database;
 mod digest;
+mod engine;
 mod error;
 mod fields;
 mod identity;
@@ -33,6 +35,7 @@ mod store;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod writer;
 
 pub use codec::Codec;

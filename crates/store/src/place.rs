@@ -76,6 +76,21 @@ impl Place {
         }
     }
 
+    /// Removes snapshots that a killed process was still writing. sled would take one for its newest and refuse the
+    /// database; the one before, and the log since then, are all there.
+    pub(crate) fn remove_unfinished_snapshots(&self) -> Result<(), StoreError> {
+        let Ok(entries) = fs::read_dir(self.database()) else {
+            return Ok(());
+        };
+        for entry in entries {
+            let path = entry.map_err(|e| StoreError::io("read", &self.dir, e))?.path();
+            if path.extension().is_some_and(|extension| extension == "generating") {
+                fs::remove_file(&path).map_err(|e| StoreError::io("remove", &path, e))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the mark says; `None` if there is none or it is not one.
     pub(crate) fn mark(&self) -> Option<Mark> {
         let text = fs::read_to_string(self.dir.join("mark")).ok()?;

@@ -101,11 +101,11 @@ impl Part for Rows {}
 
 impl Steps for Rows {
     fn name(&self) -> &str {
-        self.runs.name().as_str()
+        self.runs.tree().name()
     }
 
     fn belongs_to(&self, store: &Arc<Shared>) -> bool {
-        Arc::ptr_eq(&self.runs.name().shared, store)
+        Arc::ptr_eq(&self.runs.tree().shared, store)
     }
 
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {

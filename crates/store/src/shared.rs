@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,13 +9,14 @@ use std::{
 };
 
 use crate::{
+    engine::Engine,
     error::StoreError,
     place::{Mark, Place},
 };
 
 /// The open database. The place comes last, so that its lock is given back after the database is closed.
 pub(crate) struct Base {
-    pub(crate) db: sled::Db,
+    pub(crate) engine: Engine,
     /// How many checkpoints there ever were.
     pub(crate) checkpoints: AtomicU64,
     pub(crate) read_only: bool,
@@ -35,9 +35,9 @@ pub struct Shared {
 }
 
 impl Base {
-    pub(crate) fn new(db: sled::Db, place: Place, checkpoints: u64, read_only: bool) -> Self {
+    pub(crate) fn new(engine: Engine, place: Place, checkpoints: u64, read_only: bool) -> Self {
         Self {
-            db,
+            engine,
             checkpoints: AtomicU64::new(checkpoints),
             read_only,
             broken: AtomicBool::new(false),
@@ -53,9 +53,9 @@ impl Base {
         if self.broken.load(Ordering::Relaxed) { Err(StoreError::Broken) } else { Ok(()) }
     }
 
-    /// Calls sled. It may fail, and on damaged data it may panic.
-    pub(crate) fn call<R>(&self, call: impl FnOnce() -> sled::Result<R>) -> Result<R, StoreError> {
-        guarded(call).map_err(|error| self.fail(error))
+    /// Calls the engine, and takes note of an error.
+    pub(crate) fn call<R>(&self, call: impl FnOnce(&Engine) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        call(&self.engine).map_err(|error| self.fail(error))
     }
 
     /// Takes note of an error: nothing goes on after it, and a damaged database is moved aside when it is opened next.
@@ -96,10 +96,6 @@ impl Shared {
         self.base.check()
     }
 
-    pub(crate) fn call<R>(&self, call: impl FnOnce() -> sled::Result<R>) -> Result<R, StoreError> {
-        self.base.call(call)
-    }
-
     pub(crate) fn damaged(&self, reason: impl Into<String>) -> StoreError {
         self.base.fail(StoreError::damaged(reason))
     }
@@ -113,6 +109,16 @@ impl Shared {
     pub(crate) fn names(&self) -> BTreeSet<String> {
         locked(&self.parts).clone()
     }
+
+    /// Takes a part's name; `false` if it is in use.
+    pub(crate) fn take_name(&self, name: &str) -> bool {
+        locked(&self.parts).insert(name.to_owned())
+    }
+
+    /// Gives it back.
+    pub(crate) fn free_name(&self, name: &str) {
+        locked(&self.parts).remove(name);
+    }
 }
 
 impl Drop for Shared {
@@ -121,40 +127,6 @@ impl Drop for Shared {
     }
 }
 
-/// Calls sled where there is no database yet to take note of an error.
-pub(crate) fn guarded<R>(call: impl FnOnce() -> sled::Result<R>) -> Result<R, StoreError> {
-    // What a panic may have left half done is sled's, and nobody calls it again afterwards.
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(answer) => answer.map_err(StoreError::from_sled),
-        Err(_) => Err(StoreError::damaged("the database panicked")),
-    }
-}
-
 fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
     names.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A part's name in use: two caches over the same records would overwrite each other's.
-pub(crate) struct Name {
-    name: String,
-    pub(crate) shared: Arc<Shared>,
-}
-
-impl Name {
-    pub(crate) fn take(shared: &Arc<Shared>, name: String) -> Result<Self, StoreError> {
-        if !locked(&shared.parts).insert(name.clone()) {
-            return Err(StoreError::Misuse(format!("{name} is open already")));
-        }
-        Ok(Self { name, shared: Arc::clone(shared) })
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        locked(&self.shared.parts).remove(&self.name);
-    }
 }

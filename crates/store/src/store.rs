@@ -11,8 +11,9 @@ use crate::{
     part::Part,
     rows::Rows,
     runs::Runs,
-    shared::{Base, Name, Shared},
+    shared::{Base, Shared},
     table::Table,
+    tree::Tree,
 };
 
 /// Bytes of a position.
@@ -27,7 +28,7 @@ pub struct Store {
 impl Store {
     pub(crate) fn open(base: &Arc<Base>, name: &str) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::take(base, name)?);
-        let progress = Progress::load(&base.db, name).map_err(|error| base.fail(error))?;
+        let progress = base.call(|engine| engine.call(|db| Ok(Progress::load(db, name)))?)?;
         Ok(Self { shared, progress })
     }
 
@@ -62,22 +63,12 @@ impl Store {
     /// # Errors
     /// As [`Store::table`].
     pub fn journal(&self, name: &str) -> Result<Journal, StoreError> {
-        let (name, tree) = self.tree(format!("journal/{name}"))?;
-        Ok(Journal::new(name, tree))
+        Ok(Journal::new(Tree::take(&self.shared, format!("journal/{name}"))?))
     }
 
     fn runs(&self, name: String, filtered: bool) -> Result<Runs, StoreError> {
         let manifest = self.progress.manifests.get(&name).map(Vec::as_slice);
-        let (name, tree) = self.tree(name)?;
-        Runs::open(name, tree, filtered, manifest)
-    }
-
-    fn tree(&self, name: String) -> Result<(Name, sled::Tree), StoreError> {
-        self.shared.check()?;
-        let name = Name::take(&self.shared, name)?;
-        let tree = format!("{}/{}", self.shared.name, name.as_str());
-        let tree = self.shared.call(|| self.shared.base.db.open_tree(tree))?;
-        Ok((name, tree))
+        Runs::open(Tree::take(&self.shared, name)?, filtered, manifest)
     }
 
     /// Keeps everything dirty in the parts together with the position: all of it or nothing, whatever happens

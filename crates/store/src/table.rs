@@ -96,8 +96,8 @@ impl<T: Default> Table<T> {
 
     fn decode(&self, key: &[u8], record: &[u8]) -> Result<T, StoreError> {
         (self.codec.decode)(record).map_err(|reason| {
-            let (key, name) = (key.escape_ascii(), self.runs.name());
-            name.shared.damaged(format!("the record {key} of {} does not decode: {reason}", name.as_str()))
+            let (key, tree) = (key.escape_ascii(), self.runs.tree());
+            tree.shared.damaged(format!("the record {key} of {} does not decode: {reason}", tree.name()))
         })
     }
 
@@ -122,11 +122,11 @@ impl<T> Part for Table<T> {}
 
 impl<T> Steps for Table<T> {
     fn name(&self) -> &str {
-        self.runs.name().as_str()
+        self.runs.tree().name()
     }
 
     fn belongs_to(&self, store: &Arc<Shared>) -> bool {
-        Arc::ptr_eq(&self.runs.name().shared, store)
+        Arc::ptr_eq(&self.runs.tree().shared, store)
     }
 
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {

@@ -3,7 +3,7 @@
 //! All bounds are measured. With more keys a batch, sled's memory explodes. A leaf of sled's holds up to 17 values: over
 //! 128 KB it becomes a file of its own that is never removed.
 
-use crate::{error::StoreError, shared::Shared};
+use crate::{error::StoreError, tree::Tree};
 
 /// Keys in a batch; few in tests, where a fault comes between batches.
 const BATCH_KEYS: usize = if cfg!(test) { 3 } else { 400 };
@@ -18,16 +18,15 @@ pub(crate) const RECORD_BYTES: usize = 1 << 20;
 
 /// Collects what goes to one tree. What was not flushed is not written.
 pub(crate) struct Writer<'a> {
-    shared: &'a Shared,
-    tree: &'a sled::Tree,
+    tree: &'a Tree,
     batch: sled::Batch,
     keys: usize,
     bytes: usize,
 }
 
 impl<'a> Writer<'a> {
-    pub(crate) fn new(shared: &'a Shared, tree: &'a sled::Tree) -> Self {
-        Self { shared, tree, batch: sled::Batch::default(), keys: 0, bytes: 0 }
+    pub(crate) fn new(tree: &'a Tree) -> Self {
+        Self { tree, batch: sled::Batch::default(), keys: 0, bytes: 0 }
     }
 
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
@@ -57,9 +56,10 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         #[cfg(test)]
-        self.shared.fault()?;
+        self.tree.shared.fault()?;
+        self.tree.shared.base.engine.wrote(self.bytes);
         (self.keys, self.bytes) = (0, 0);
         let batch = std::mem::take(&mut self.batch);
-        self.shared.call(|| self.tree.apply_batch(batch))
+        self.tree.call(|tree| tree.apply_batch(batch))
     }
 }

@@ -17,7 +17,8 @@ use crate::{
     blob::Blobs,
     error::StoreError,
     part::{Part, Steps},
-    shared::{Name, Shared},
+    shared::Shared,
+    tree::Tree,
     writer::{KEY_BYTES, RECORD_BYTES},
 };
 
@@ -27,9 +28,7 @@ const WRITE_BACK_BYTES: usize = 4 << 20;
 /// Lists of records, numbered from 0. How long a list is, the caller knows and says: what is on disk beyond that is
 /// left from a crash, so records may be written before the checkpoint that makes them count.
 pub struct Journal {
-    // The tree comes first: the database must be let go of before the name, which may hold the last of its lock.
-    tree: sled::Tree,
-    name: Name,
+    tree: Tree,
     tails: Tails,
     /// Lists of full chunks in memory, oldest first, with the ticket that each waits for; `None` until it is sealed.
     full: VecDeque<(Arc<str>, Option<u64>)>,
@@ -39,8 +38,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(name: Name, tree: sled::Tree) -> Self {
-        Self { tree, name, tails: Tails::new(), full: VecDeque::new(), unsealed: 0, pending_bytes: 0 }
+    pub(crate) fn new(tree: Tree) -> Self {
+        Self { tree, tails: Tails::new(), full: VecDeque::new(), unsealed: 0, pending_bytes: 0 }
     }
 
     /// Appends a record as number `index` of `list`, which is how long the list is. Whatever was there at or after it
@@ -94,7 +93,7 @@ impl Journal {
         max_bytes: usize,
         visit: &mut dyn FnMut(u64, &[u8]),
     ) -> Result<(), StoreError> {
-        self.name.shared.check()?;
+        self.tree.shared.check()?;
         let mut window =
             Window { next: from, until, records_left: max_records.max(1), bytes_left: max_bytes, any: false };
         let tail = self.tails.get(list);
@@ -108,7 +107,7 @@ impl Journal {
             };
             match chunk {
                 Some(chunk) if chunk.next() > window.next => window.visit(&chunk, on_disk_until, visit),
-                _ => return Err(self.name.shared.damaged(format!("record {} of {list} is missing", window.next))),
+                _ => return Err(self.tree.shared.damaged(format!("record {} of {list} is missing", window.next))),
             }
         }
         for chunk in tail.into_iter().flat_map(Tail::chunks) {
@@ -135,8 +134,8 @@ impl Journal {
     /// # Errors
     /// What the disk says.
     pub fn write_back(&mut self, committed_ticket: u64) -> Result<(), StoreError> {
-        self.name.shared.check()?;
-        let disk = Disk(Blobs { shared: &self.name.shared, tree: &self.tree });
+        self.tree.shared.check()?;
+        let disk = Disk(Blobs(&self.tree));
         let mut writer = disk.0.writer();
         let mut bytes = 0;
         while bytes < WRITE_BACK_BYTES {
@@ -163,14 +162,14 @@ impl Journal {
     }
 
     fn disk(&self) -> Disk<'_> {
-        Disk(Blobs { shared: &self.name.shared, tree: &self.tree })
+        Disk(Blobs(&self.tree))
     }
 }
 
 /// Fetches the end of a list for an append at `index`, and removes what is stale. Also returns its pending bytes.
 #[cold]
 fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreError> {
-    disk.0.shared.check()?;
+    disk.0.0.shared.check()?;
     if list.len() > KEY_BYTES {
         return Err(StoreError::TooLarge { what: "a list's name", bytes: list.len(), bound: KEY_BYTES });
     }
@@ -180,7 +179,7 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     let mut open = disk.chunk_before(list, index)?.unwrap_or_else(|| Chunk::starting_at(0));
     if open.next() < index {
         let end = open.next();
-        return Err(disk.0.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
+        return Err(disk.0.0.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
     }
     // A chunk that was cut must be written again even if nothing is added to it: the next one begins inside of what
     // it was.
@@ -194,16 +193,16 @@ impl Part for Journal {}
 
 impl Steps for Journal {
     fn name(&self) -> &str {
-        self.name.as_str()
+        self.tree.name()
     }
 
     fn belongs_to(&self, store: &Arc<Shared>) -> bool {
-        Arc::ptr_eq(&self.name.shared, store)
+        Arc::ptr_eq(&self.tree.shared, store)
     }
 
     /// Chunks need no manifest: what they hold beyond the lists' committed lengths is cut when it is read.
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        let disk = Disk(Blobs { shared: &self.name.shared, tree: &self.tree });
+        let disk = Disk(Blobs(&self.tree));
         let mut writer = disk.0.writer();
         for tail in self.tails.in_order() {
             for chunk in &tail.full {

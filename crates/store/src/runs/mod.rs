@@ -24,7 +24,7 @@ use crate::{
     blob::Blobs,
     error::StoreError,
     fields::{Reader, Writer as Fields},
-    shared::Name,
+    tree::Tree,
 };
 
 /// What removing a key costs, in the bytes that could be merged instead.
@@ -35,9 +35,7 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreErr
 
 /// The runs of one table.
 pub(crate) struct Runs {
-    // The tree comes first: the database must be let go of before the name, which may hold the last of its lock.
-    tree: sled::Tree,
-    name: Name,
+    tree: Tree,
     filtered: bool,
     /// Newest first.
     runs: Vec<Arc<Run>>,
@@ -58,15 +56,9 @@ struct Merge {
 
 impl Runs {
     /// The runs that a manifest names; `filtered` says whether keys are asked for that may not be there.
-    pub(crate) fn open(
-        name: Name,
-        tree: sled::Tree,
-        filtered: bool,
-        manifest: Option<&[u8]>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn open(tree: Tree, filtered: bool, manifest: Option<&[u8]>) -> Result<Self, StoreError> {
         let mut opened = Self {
             tree,
-            name,
             filtered,
             runs: Vec::new(),
             next_id: 1,
@@ -75,7 +67,7 @@ impl Runs {
             garbage: VecDeque::new(),
         };
         let unreadable =
-            || opened.name.shared.damaged(format!("the list of runs of {} cannot be read", opened.name.as_str()));
+            || opened.tree.shared.damaged(format!("the list of runs of {} cannot be read", opened.tree.name()));
         let mut runs = Vec::new();
         if let Some(manifest) = manifest {
             let mut fields = Reader::open(manifest).ok_or_else(unreadable)?;
@@ -93,9 +85,9 @@ impl Runs {
     fn find_garbage(&mut self) -> Result<(), StoreError> {
         let mut from = 0_u64;
         loop {
-            let next = || self.tree.range(from.to_be_bytes().to_vec()..).keys().next().transpose();
-            let Some(key) = self.name.shared.call(next)? else { return Ok(()) };
-            let Some(id) = run::of_key(&key) else { return Err(self.name.shared.damaged("a key that is none")) };
+            let next = |tree: &sled::Tree| tree.range(from.to_be_bytes().to_vec()..).keys().next().transpose();
+            let Some(key) = self.tree.call(next)? else { return Ok(()) };
+            let Some(id) = run::of_key(&key) else { return Err(self.tree.shared.damaged("a key that is none")) };
             if self.runs.iter().all(|run| run.id != id) {
                 self.garbage.push_back(id);
             }
@@ -104,17 +96,17 @@ impl Runs {
         }
     }
 
-    pub(crate) fn name(&self) -> &Name {
-        &self.name
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     fn blobs(&self) -> Blobs<'_> {
-        Blobs { shared: &self.name.shared, tree: &self.tree }
+        Blobs(&self.tree)
     }
 
     /// The value of a key at the last checkpoint.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.name.shared.check()?;
+        self.tree.shared.check()?;
         let hash = Hash::of(key);
         for run in self.runs.iter().filter(|run| run.may_have(hash)) {
             if let Some(value) = run.get(self.blobs(), key)? {
@@ -126,7 +118,7 @@ impl Runs {
 
     /// Visits the records from `from` on, in key order, until `visit` says stop.
     pub(crate) fn scan(&self, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        self.name.shared.check()?;
+        self.tree.shared.check()?;
         let mut merged = Merged::new(&self.runs, from, self.blobs())?;
         while let Some((key, value)) = merged.record() {
             if visit(key, value)?.is_break() {
@@ -170,7 +162,7 @@ impl Runs {
     /// Merges and removes what is due; no more than about `max_bytes` of it. Returns what is left of that: nothing if
     /// there may be more to do.
     pub(crate) fn tidy(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
-        self.name.shared.check()?;
+        self.tree.shared.check()?;
         let mut left = self.remove_garbage(max_bytes)?;
         while left > 0
             && let Some(merge) = self.merge()?
@@ -200,7 +192,7 @@ impl Runs {
     }
 
     fn merge_on(&mut self, mut merge: Merge, max_bytes: usize) -> Result<usize, StoreError> {
-        let blobs = Blobs { shared: &self.name.shared, tree: &self.tree };
+        let blobs = Blobs(&self.tree);
         let mut writer = blobs.writer();
         let mut bytes = 0;
         while let Some((key, value)) = merge.from.record() {
@@ -230,8 +222,8 @@ impl Runs {
         {
             let range = id.to_be_bytes().to_vec()..(id + 1).to_be_bytes().to_vec();
             let most = left.div_ceil(REMOVAL_BYTES);
-            let keys = || self.tree.range(range).keys().take(most).collect::<sled::Result<Vec<_>>>();
-            let keys = self.name.shared.call(keys)?;
+            let keys = |tree: &sled::Tree| tree.range(range).keys().take(most).collect::<sled::Result<Vec<_>>>();
+            let keys = self.tree.call(keys)?;
             let mut writer = self.blobs().writer();
             keys.iter().try_for_each(|key| writer.remove(key))?;
             writer.flush()?;

@@ -54,7 +54,6 @@ type Spoil = (&'static str, fn(&Path));
 #[test]
 fn what_is_doubtful_is_moved_aside() {
     let cases: &[Spoil] = &[
-        ("a snapshot of it was cut off", |dir| fs::write(dir.join("sled/snap.00AB.generating"), "").unwrap()),
         ("how it was left is unknown", |dir| fs::remove_file(dir.join("mark")).unwrap()),
         ("how it was left is unknown", |dir| fs::write(dir.join("mark"), "partyline-store 1\nclos").unwrap()),
         ("how it was left is unknown", |dir| fs::write(dir.join("mark"), "partyline-store 2\nclosed 1\n").unwrap()),
@@ -92,6 +91,19 @@ fn what_is_doubtful_is_moved_aside() {
         assert!(aside.reason.contains(reason) && aside.path.is_dir(), "{number}: {}", aside.reason);
         make(&path);
     }
+}
+
+#[test]
+fn a_snapshot_that_was_cut_off_is_no_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    make(&path);
+    let cut_off = path.join("sled/snap.FFFFFFFFFFFFFFFF.generating");
+    fs::write(&cut_off, "half a snapshot").unwrap();
+    let opened = open(&path).unwrap();
+    assert_eq!(opened.moved_aside, None);
+    assert_eq!(opened.database.store("s").unwrap().position(), Some(b"position".as_slice()));
+    assert!(!cut_off.exists());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod cases;
 mod journal;
 mod model;
 mod runs;
+mod snapshots;
 
 use std::{
     ops::{ControlFlow, Deref, DerefMut},
@@ -23,7 +24,7 @@ const CODEC: Codec<Bytes> = Codec {
     keep: |record| !record.is_empty(),
 };
 
-const OPTIONS: Options = Options { sled_cache_bytes: 4 << 20 };
+const OPTIONS: Options = Options { sled_cache_bytes: 4 << 20, snapshot_bytes: 20_000 };
 const BOOT: &str = "boot-1";
 
 fn identity() -> Identity {
@@ -70,6 +71,11 @@ impl Alone {
     fn close(self) -> Result<(), StoreError> {
         drop(self.store);
         self.database.close()
+    }
+
+    /// Looks at a tree behind the store's back.
+    fn in_sled<R>(&self, tree: &str, look: impl FnOnce(&sled::Tree) -> R) -> R {
+        self.database.base.engine.call(|db| Ok(look(&db.open_tree(tree)?))).unwrap()
     }
 
     /// The write after so many others is refused.

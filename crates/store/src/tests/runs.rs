@@ -4,9 +4,10 @@ use super::*;
 
 /// Distinct first eight bytes of a tree's keys: its runs.
 fn runs_on_disk(store: &Alone, part: &str) -> usize {
-    let tree = store.database.base.db.open_tree(format!("s/{part}")).unwrap();
-    let ids: std::collections::BTreeSet<_> = tree.iter().keys().map(|key| key.unwrap()[..8].to_vec()).collect();
-    ids.len()
+    let run = |key: sled::Result<sled::IVec>| key.unwrap()[..8].to_vec();
+    store
+        .in_sled(&format!("s/{part}"), |tree| tree.iter().keys().map(run).collect::<std::collections::BTreeSet<_>>())
+        .len()
 }
 
 fn put(table: &mut Table<Bytes>, round: usize, count: usize) {
@@ -97,10 +98,10 @@ fn a_missing_block_is_damage() {
     let mut table = store.table("t", CODEC).unwrap();
     put(&mut table, 1, 300);
     store.checkpoint(b"1", &mut [&mut table]).unwrap();
-    let tree = store.database.base.db.open_tree("s/table/t").unwrap();
-    let first = tree.iter().keys().next().unwrap().unwrap();
-    tree.remove(first).unwrap();
-    drop(tree);
+    store.in_sled("s/table/t", |tree| {
+        let first = tree.iter().keys().next().unwrap().unwrap();
+        tree.remove(first).unwrap();
+    });
     table.trim(0);
     assert!(matches!(table.read(b"00000"), Err(StoreError::Damaged { .. }) | Ok(_)));
     let scanned = table.scan(b"", &mut |_, _| Ok(ControlFlow::Continue(())));
