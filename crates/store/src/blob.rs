@@ -14,11 +14,13 @@ const PIECE_NUMBER_BYTES: usize = 2;
 
 /// The byte strings of one tree.
 #[derive(Clone, Copy)]
-pub(crate) struct Blobs<'a>(pub(crate) &'a Tree);
+pub(crate) struct Blobs<'a> {
+    pub(crate) tree: &'a Tree,
+}
 
 impl<'a> Blobs<'a> {
     pub(crate) fn writer(self) -> Writer<'a> {
-        Writer::new(self.0)
+        Writer::new(self.tree)
     }
 
     /// Writes `bytes` under `key`. `key` is as it was when this returns.
@@ -59,12 +61,12 @@ impl<'a> Blobs<'a> {
         let end = key.len();
         let piece = |key: &mut Vec<u8>, number: u16| {
             key.extend_from_slice(&number.to_be_bytes());
-            let piece = self.0.call(|tree| tree.get(&*key));
+            let piece = self.tree.call(|tree| tree.get(&*key));
             key.truncate(end);
             piece
         };
         let damaged =
-            |key: &[u8]| self.0.shared.damaged(format!("what lies under {} cannot be read", key.escape_ascii()));
+            |key: &[u8]| self.tree.shared.damaged(format!("what lies under {} cannot be read", key.escape_ascii()));
         let Some(first) = piece(key, 0)? else { return Ok(None) };
         let Some((count, rest)) = first.split_first_chunk::<2>() else { return Err(damaged(key)) };
         let Some((raw, mut packed)) = rest.split_first_chunk::<4>() else { return Err(damaged(key)) };

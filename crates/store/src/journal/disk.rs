@@ -19,7 +19,7 @@ impl Disk<'_> {
     /// The last chunk of `list` that begins before `index`.
     pub(super) fn chunk_before(self, list: &str, index: u64) -> Result<Option<Chunk>, StoreError> {
         let range = key(list, 0)..key(list, index);
-        match self.0.0.call(|tree| tree.range(range).next_back().transpose())? {
+        match self.0.tree.call(|tree| tree.range(range).next_back().transpose())? {
             Some((piece, _)) => self.chunk(list, first_of(&piece)),
             None => Ok(None),
         }
@@ -28,7 +28,7 @@ impl Disk<'_> {
     /// The chunk of `list` that begins with record `first`.
     pub(super) fn chunk(self, list: &str, first: u64) -> Result<Option<Chunk>, StoreError> {
         let Some(bytes) = self.0.get(&mut key(list, first))? else { return Ok(None) };
-        let damaged = || self.0.0.shared.damaged(format!("record {first} of {list} cannot be read"));
+        let damaged = || self.0.tree.shared.damaged(format!("record {first} of {list} cannot be read"));
         Chunk::parse(first, bytes).map(Some).ok_or_else(damaged)
     }
 
@@ -44,7 +44,7 @@ impl Disk<'_> {
             end.extend_from_slice(&u16::MAX.to_be_bytes());
             let range = key(list, index)..=end;
             let keys = |tree: &sled::Tree| tree.range(range).keys().take(REMOVE_KEYS).collect::<sled::Result<Vec<_>>>();
-            let keys = self.0.0.call(keys)?;
+            let keys = self.0.tree.call(keys)?;
             let mut writer = self.0.writer();
             keys.iter().try_for_each(|key| writer.remove(key))?;
             writer.flush()?;

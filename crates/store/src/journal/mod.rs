@@ -135,7 +135,7 @@ impl Journal {
     /// What the disk says.
     pub fn write_back(&mut self, committed_ticket: u64) -> Result<(), StoreError> {
         self.tree.shared.check()?;
-        let disk = Disk(Blobs(&self.tree));
+        let disk = Disk(Blobs { tree: &self.tree });
         let mut writer = disk.0.writer();
         let mut bytes = 0;
         while bytes < WRITE_BACK_BYTES {
@@ -162,14 +162,14 @@ impl Journal {
     }
 
     fn disk(&self) -> Disk<'_> {
-        Disk(Blobs(&self.tree))
+        Disk(Blobs { tree: &self.tree })
     }
 }
 
 /// Fetches the end of a list for an append at `index`, and removes what is stale. Also returns its pending bytes.
 #[cold]
 fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreError> {
-    disk.0.0.shared.check()?;
+    disk.0.tree.shared.check()?;
     if list.len() > KEY_BYTES {
         return Err(StoreError::TooLarge { what: "a list's name", bytes: list.len(), bound: KEY_BYTES });
     }
@@ -179,7 +179,7 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     let mut open = disk.chunk_before(list, index)?.unwrap_or_else(|| Chunk::starting_at(0));
     if open.next() < index {
         let end = open.next();
-        return Err(disk.0.0.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
+        return Err(disk.0.tree.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
     }
     // A chunk that was cut must be written again even if nothing is added to it: the next one begins inside of what
     // it was.
@@ -202,7 +202,7 @@ impl Steps for Journal {
 
     /// Chunks need no manifest: what they hold beyond the lists' committed lengths is cut when it is read.
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        let disk = Disk(Blobs(&self.tree));
+        let disk = Disk(Blobs { tree: &self.tree });
         let mut writer = disk.0.writer();
         for tail in self.tails.in_order() {
             for chunk in &tail.full {

@@ -101,7 +101,7 @@ impl Runs {
     }
 
     fn blobs(&self) -> Blobs<'_> {
-        Blobs(&self.tree)
+        Blobs { tree: &self.tree }
     }
 
     /// The value of a key at the last checkpoint.
@@ -192,7 +192,7 @@ impl Runs {
     }
 
     fn merge_on(&mut self, mut merge: Merge, max_bytes: usize) -> Result<usize, StoreError> {
-        let blobs = Blobs(&self.tree);
+        let blobs = Blobs { tree: &self.tree };
         let mut writer = blobs.writer();
         let mut bytes = 0;
         while let Some((key, value)) = merge.from.record() {

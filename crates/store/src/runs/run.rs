@@ -106,7 +106,7 @@ impl Draft {
 impl Run {
     /// A run that was written before.
     pub(super) fn load(blobs: Blobs<'_>, id: u64, bytes: u64, filtered: bool) -> Result<Self, StoreError> {
-        let missing = || blobs.0.shared.damaged(format!("run {id} is incomplete"));
+        let missing = || blobs.tree.shared.damaged(format!("run {id} is incomplete"));
         let stored = blobs.get(&mut key(id, INDEX, 0))?.ok_or_else(missing)?;
         let mut index = Vec::new();
         let mut at = 0;
@@ -154,7 +154,7 @@ impl Run {
     }
 
     fn block(&self, blobs: Blobs<'_>, number: usize) -> Result<Vec<u8>, StoreError> {
-        let missing = || blobs.0.shared.damaged(format!("run {} is without block {number}", self.id));
+        let missing = || blobs.tree.shared.damaged(format!("run {} is without block {number}", self.id));
         blobs.get(&mut key(self.id, BLOCK, number))?.ok_or_else(missing)
     }
 }
@@ -183,7 +183,7 @@ impl Cursor {
                 self.next_at = next;
                 Ok(Some((key, value)))
             }
-            None => Err(blobs.0.shared.damaged(format!("a block of run {} cannot be read", run.id))),
+            None => Err(blobs.tree.shared.damaged(format!("a block of run {} cannot be read", run.id))),
         }
     }
 
