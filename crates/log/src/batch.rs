@@ -1,21 +1,21 @@
 //! One transaction's worth of what goes out: rows in one buffer, and the positions that belong to them.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{collections::HashMap, iter::successors, num::NonZeroU32, sync::Arc};
 
 use crate::{Committed, Offset, Partition};
 
-/// Rows and positions of one transaction.
+/// Rows and positions of one transaction, of less than 4 GiB.
 ///
 /// Keys and values lie in one buffer and rows point into it, so that bytes which several services see are held once.
-/// Rows are kept by target: a client that sends a request for each partition fills it at once.
+/// Rows come out by target: a client that sends a request for each partition fills it at once.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
-    targets: Vec<(Arc<str>, Partition)>,
+    targets: Vec<Queue>,
     by_target: HashMap<(Arc<str>, Partition), Target>,
-    /// Of each target, in the order they were pushed. There may be more of these than targets, empty.
-    rows: Vec<Vec<Row>>,
-    len: usize,
+    rows: Vec<Row>,
+    /// Of the few rows that have any, by row.
+    headers: Vec<(u32, Headers)>,
     positions: Vec<Position>,
 }
 
@@ -28,6 +28,13 @@ pub struct Position {
     pub committed: Committed,
 }
 
+/// Where bytes lie in a batch's buffer; there are none by default. Means nothing to another batch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
 /// A topic's partition that a batch has records for; means nothing to another batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target(usize);
@@ -35,12 +42,21 @@ pub struct Target(usize);
 /// A record's headers: names and values.
 pub type Headers = Vec<(&'static str, String)>;
 
+/// A target's rows: a list that runs through those of all targets.
+#[derive(Debug)]
+struct Queue {
+    topic: Arc<str>,
+    partition: Partition,
+    /// The first and the last.
+    ends: Option<(u32, u32)>,
+}
+
 #[derive(Debug)]
 struct Row {
-    key: Range<usize>,
-    value: Range<usize>,
-    /// Rare, and so not in place.
-    headers: Option<Box<Headers>>,
+    key: Span,
+    value: Span,
+    /// The next one of the same target: never the first of all.
+    next: Option<NonZeroU32>,
 }
 
 /// One record that goes out.
@@ -60,40 +76,46 @@ pub struct Outgoing<'a> {
 
 impl Batch {
     /// Appends bytes to the buffer and says where they are; `write` may only append.
-    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
-        let start = self.bytes.len();
+    ///
+    /// # Panics
+    /// Where the buffer has reached 4 GiB: what fills it has a bound far below.
+    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Span {
+        let start = index(self.bytes.len());
         write(&mut self.bytes);
-        start..self.bytes.len()
+        Span { start, end: index(self.bytes.len()) }
     }
 
     /// Where records of a topic's partition go, for [`Batch::push`].
     pub fn target(&mut self, topic: &Arc<str>, partition: Partition) -> Target {
         let new = Target(self.targets.len());
         *self.by_target.entry((Arc::clone(topic), partition)).or_insert_with(|| {
-            self.targets.push((Arc::clone(topic), partition));
-            if self.rows.len() < self.targets.len() {
-                self.rows.push(Vec::new());
-            }
+            self.targets.push(Queue { topic: Arc::clone(topic), partition, ends: None });
             new
         })
     }
 
     /// Adds a record whose key and value were written before.
-    pub fn push(&mut self, target: Target, key: Range<usize>, value: Range<usize>) {
-        self.add(target, Row { key, value, headers: None });
+    pub fn push(&mut self, Target(target): Target, key: Span, value: Span) {
+        // Never missing where this batch gave the target out.
+        let Some(queue) = self.targets.get_mut(target) else { return };
+        let row = index(self.rows.len());
+        self.rows.push(Row { key, value, next: None });
+        let first = match queue.ends {
+            None => row,
+            Some((first, last)) => {
+                if let Some(last) = self.rows.get_mut(last as usize) {
+                    last.next = NonZeroU32::new(row);
+                }
+                first
+            }
+        };
+        queue.ends = Some((first, row));
     }
 
     /// Adds a record with headers.
-    pub fn push_with_headers(&mut self, target: Target, key: Range<usize>, value: Range<usize>, headers: Headers) {
-        self.add(target, Row { key, value, headers: Some(Box::new(headers)) });
-    }
-
-    fn add(&mut self, Target(target): Target, row: Row) {
-        // Never missing where this batch gave the target out.
-        if let Some(rows) = self.rows.get_mut(target) {
-            rows.push(row);
-            self.len += 1;
-        }
+    pub fn push_with_headers(&mut self, target: Target, key: Span, value: Span, headers: Headers) {
+        self.headers.push((index(self.rows.len()), headers));
+        self.push(target, key, value);
     }
 
     /// Sets the position of a partition; a later one replaces an earlier one.
@@ -107,18 +129,23 @@ impl Batch {
 
     /// The records: those of one target after those of another, each target's in the order they were pushed.
     pub fn rows(&self) -> impl Iterator<Item = Outgoing<'_>> {
-        self.targets.iter().zip(&self.rows).flat_map(|(target, rows)| rows.iter().map(|row| self.outgoing(target, row)))
+        self.targets.iter().flat_map(|queue| {
+            let row = |at: u32| self.rows.get(at as usize).map(|row| (at, row));
+            let first = queue.ends.and_then(|(first, _)| row(first));
+            successors(first, move |(_, before)| row(before.next?.get())).map(|(at, row)| self.outgoing(queue, at, row))
+        })
     }
 
     /// Nothing is missing where a row was pushed with what this batch gave out.
-    fn outgoing<'a>(&'a self, (topic, partition): &'a (Arc<str>, Partition), row: &'a Row) -> Outgoing<'a> {
-        let bytes = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
+    fn outgoing<'a>(&'a self, queue: &'a Queue, at: u32, row: &Row) -> Outgoing<'a> {
+        let bytes = |span: Span| self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let headers = self.headers.binary_search_by_key(&at, |(row, _)| *row).ok();
         Outgoing {
-            topic,
-            partition: *partition,
-            key: bytes(&row.key),
-            value: bytes(&row.value),
-            headers: row.headers.as_deref().map_or(&[], Vec::as_slice),
+            topic: &queue.topic,
+            partition: queue.partition,
+            key: bytes(row.key),
+            value: bytes(row.value),
+            headers: headers.and_then(|found| self.headers.get(found)).map_or(&[], |(_, headers)| headers),
         }
     }
 
@@ -129,12 +156,12 @@ impl Batch {
 
     /// How many records.
     pub fn len(&self) -> usize {
-        self.len
+        self.rows.len()
     }
 
     /// Whether there is neither a record nor a position.
     pub fn is_empty(&self) -> bool {
-        self.len == 0 && self.positions.is_empty()
+        self.rows.is_empty() && self.positions.is_empty()
     }
 
     /// How many bytes of keys and values are held.
@@ -147,10 +174,15 @@ impl Batch {
         self.bytes.clear();
         self.targets.clear();
         self.by_target.clear();
-        self.rows.iter_mut().for_each(Vec::clear);
-        self.len = 0;
+        self.rows.clear();
+        self.headers.clear();
         self.positions.clear();
     }
+}
+
+fn index(at: usize) -> u32 {
+    assert!(at < u32::MAX as usize, "a batch has outgrown every bound");
+    at as u32
 }
 
 #[cfg(test)]
@@ -164,7 +196,7 @@ mod tests {
         for value in 0..12_u8 {
             let target = batch.target(&topics[usize::from(value) % 2], u32::from(value) % 3);
             let value = batch.write(|bytes| bytes.push(value));
-            batch.push(target, 0..0, value);
+            batch.push(target, Span::default(), value);
         }
         let grouped: Vec<_> = batch.rows().map(|row| (&**row.topic, row.partition, row.value[0])).collect();
         let expected = (0..6_u8).flat_map(|at| [at, at + 6]).map(|value| {
@@ -176,8 +208,29 @@ mod tests {
         assert!(batch.is_empty() && batch.rows().next().is_none());
         let target = batch.target(&topics[1], 7);
         let value = batch.write(|bytes| bytes.push(1));
-        batch.push(target, 0..0, value);
+        batch.push(target, Span::default(), value);
         let again: Vec<_> = batch.rows().map(|row| (&**row.topic, row.partition, row.value[0])).collect();
         assert_eq!((again, batch.len()), (vec![("b", 7, 1)], 1));
+    }
+
+    #[test]
+    fn headers_stay_with_their_rows() {
+        let mut batch = Batch::default();
+        let topic: Arc<str> = Arc::from("a");
+        for value in 0..4_u8 {
+            let target = batch.target(&topic, u32::from(value % 2));
+            let span = batch.write(|bytes| bytes.push(value));
+            match value {
+                1 | 2 => batch.push_with_headers(target, span, span, vec![("n", value.to_string())]),
+                _ => batch.push(target, span, span),
+            }
+        }
+        let seen: Vec<_> = batch.rows().map(|row| (row.key[0], row.headers.first().map(|(_, n)| n.as_str()))).collect();
+        assert_eq!(seen, [(0, None), (2, Some("2")), (1, Some("1")), (3, None)]);
+        batch.clear();
+        let (target, span) = (batch.target(&topic, 0), batch.write(|bytes| bytes.push(1)));
+        batch.push(target, span, span);
+        batch.push(target, span, span);
+        assert!(batch.rows().all(|row| row.headers.is_empty()));
     }
 }

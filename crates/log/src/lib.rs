@@ -17,7 +17,7 @@ mod topics;
 
 use std::{sync::Arc, time::Duration};
 
-pub use batch::{Batch, Headers, Outgoing, Position, Target};
+pub use batch::{Batch, Headers, Outgoing, Position, Span, Target};
 pub use error::{LogError, TopicProblem};
 pub use records::{Record, Records};
 pub use topics::{GENERATION, TopicKind, Topics};

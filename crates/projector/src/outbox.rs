@@ -3,13 +3,12 @@
 
 use std::{
     collections::BTreeMap,
-    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use partyline_ledger::{Addressed, Number, Outcome};
-use partyline_log::{Backend, Batch, LogError, Offset, Partition, Record};
+use partyline_log::{Backend, Batch, LogError, Offset, Partition, Record, Span};
 use partyline_wire::{Cause, Exception, Outcomes, PositionRow, Verdict, encode_row, row_key};
 
 use crate::{
@@ -109,8 +108,8 @@ impl Outbox {
         now: Instant,
     ) -> Result<(), LogError> {
         for Addressed { to, row } in rows {
-            let mut key: Option<Range<usize>> = None;
-            let mut value: Option<(u32, Range<usize>)> = None;
+            let mut key: Option<Span> = None;
+            let mut value: Option<(u32, Span)> = None;
             for ix in to.iter() {
                 let index = telling.indexes.next(ix);
                 telling.rows_out += 1;
@@ -123,14 +122,14 @@ impl Outbox {
                     continue;
                 };
                 let Some(route) = self.routes.get_mut(route) else { continue };
-                let key = key.get_or_insert_with(|| self.batch.write(|buf| row_key(buf, row))).clone();
-                let value = match &value {
-                    Some((same, range)) if *same == index => range.clone(),
+                let key = *key.get_or_insert_with(|| self.batch.write(|buf| row_key(buf, row)));
+                let value = match value {
+                    Some((same, span)) if same == index => span,
                     _ => {
                         let cause = Cause { partition: telling.partition, offset: telling.offset, index };
-                        let range = self.batch.write(|buf| encode_row(buf, row, cause));
-                        value = Some((index, range.clone()));
-                        range
+                        let span = self.batch.write(|buf| encode_row(buf, row, cause));
+                        value = Some((index, span));
+                        span
                     }
                 };
                 let target = route.target(&mut self.batch, telling.partition);
@@ -217,7 +216,7 @@ impl Outbox {
             if let Some(outcomes) = &open.outcomes {
                 let value = self.batch.write(|buf| outcomes.encode(buf));
                 let target = self.batch.target(&self.outcomes_topic, partition);
-                self.batch.push(target, 0..0, value);
+                self.batch.push(target, Span::default(), value);
             }
             let StatePosition { next_offset, at_ms } = open.position;
             let row = PositionRow { partition, next_offset, at_ms };
@@ -226,7 +225,7 @@ impl Outbox {
             for route in self.routes.all() {
                 if route.is_due(partition, now, self.position_age) {
                     let target = route.target(&mut self.batch, partition);
-                    self.batch.push(target, key.clone(), value.clone());
+                    self.batch.push(target, key, value);
                 }
             }
             let metadata = if open.rows_out > 0 { format!("rows={}", open.rows_out) } else { String::new() };
