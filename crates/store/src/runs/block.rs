@@ -1,7 +1,7 @@
 //! A block of a run: records in key order, each key and value behind their lengths.
 
-/// A block that is read for one record of it is cut once it has this many bytes, before compression. For that record sled
-/// reads a leaf of blocks, and lets go of leaves late, after so many reads: of 4 KB each they took 15 MB more.
+/// A block that is read for one record of it is cut once it has this many bytes, before compression. For that record
+/// sled reads a leaf of blocks, and lets go of leaves late, after so many reads: of 4 KB each they took 15 MB more.
 pub(super) const SMALL_BYTES: usize = if cfg!(test) { 1_000 } else { 2 * 1024 };
 /// And one that is only ever read with its neighbours.
 pub(super) const LARGE_BYTES: usize = if cfg!(test) { 2_000 } else { 16 * 1024 };
