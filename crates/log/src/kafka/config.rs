@@ -41,9 +41,9 @@ const COMMON: &[(&str, &str)] = &[
     ("log.connection.close", "false"),
 ];
 
-/// What every consumer reads with. At most 8 MB or 16,000 records lie fetched ahead, and an answer adds 1 MB at most:
-/// small records cost librdkafka three times their size. Larger answers were not faster. A whole answer may be of one
-/// partition: what is folded in a row is then about fewer conversations, and the store writes each less often.
+/// What every consumer reads with. At most 8 MB lie fetched ahead, and an answer adds 1 MB at most: small records cost
+/// librdkafka more than their size. Replay was not faster with more. A whole answer may be of one partition: what is
+/// folded in a row is then about fewer conversations, and the store writes each less often.
 const FETCHING: &[(&str, &str)] = &[
     ("queued.min.messages", "16000"),
     ("queued.max.messages.kbytes", "8192"),
