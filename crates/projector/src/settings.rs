@@ -20,7 +20,7 @@ pub struct Settings {
     pub checkpoint_commands: u64,
     /// A checkpoint is taken once the changes of all partitions take this much memory.
     pub dirty_bytes: usize,
-    /// Records that all partitions together keep in memory, beside those that changed.
+    /// Records that all partitions together keep in memory, changed ones included; more where those alone are more.
     pub cache_bytes: usize,
     /// sled's own cache, of all partitions together.
     pub sled_cache_bytes: u64,

@@ -19,7 +19,7 @@ use crate::{
 /// Bounds of a database.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Bytes of sled's own cache of pages. Measured, sled takes 30 to 60 MB beside it.
+    /// Bytes of sled's own cache of pages. Measured, sled takes 20 to 30 MB beside it.
     pub sled_cache_bytes: u64,
     /// Bytes of keys and values written after which a checkpoint has sled take a snapshot. An opening reads what sled
     /// logged since the last one, about four times as much; so does taking it, and nothing else is done meanwhile.

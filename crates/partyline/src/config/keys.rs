@@ -116,7 +116,7 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         name: "cache_mb",
-        about: "records kept in memory, MB",
+        about: "records kept in memory, changed ones included, MB",
         read: |c, v| put(&mut c.work.cache_bytes, number(v, 1..=65_536).map(|mb: usize| mb * MB)),
         default: |c| (c.work.cache_bytes / MB).to_string(),
     },

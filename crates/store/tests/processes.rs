@@ -1,5 +1,5 @@
-//! Processes that are killed at any moment leave a whole checkpoint. The test runs itself again as the process that
-//! is killed.
+//! Processes that are killed at any moment leave a whole checkpoint, and what one writes does not stay in its memory.
+//! Each test runs itself again as that process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,8 +17,7 @@ use std::{
 
 use partyline_store::{Codec, Database, Identity, Options, Store, StoreError};
 
-const CHILD: &str = "PARTYLINE_STORE_KILLED_PROCESS";
-const TEST: &str = "killed_processes_leave_whole_checkpoints";
+const CHILD: &str = "PARTYLINE_STORE_PROCESS";
 const KILLS: u64 = 30;
 
 const CODEC: Codec<Vec<u8>> = Codec {
@@ -101,14 +100,16 @@ fn run(dir: &Path) -> ! {
     }
 }
 
+/// This test again, as a process of its own that is given a directory.
+fn again(test: &str, dir: &Path) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(CHILD, dir);
+    command
+}
+
 /// Lets a process run for a while, kills it, and returns the last checkpoint that it said it had.
 fn run_and_kill(dir: &Path, seed: &mut u64) -> u64 {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", TEST, "--nocapture"])
-        .env(CHILD, dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = again("killed_processes_leave_whole_checkpoints", dir).stdout(Stdio::piped()).spawn().unwrap();
     let (sender, receiver) = mpsc::channel();
     let output = BufReader::new(child.stdout.take().unwrap());
     let reader = thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
@@ -190,4 +191,39 @@ fn killed_processes_leave_whole_checkpoints() {
         expected.check(&store).unwrap();
     }
     assert!(expected.steps > 100, "they hardly ran: {}", expected.steps);
+}
+
+const WRITTEN_BYTES: usize = 192 << 20;
+/// Without a bound on what sled keeps it was a third more.
+const RESIDENT_BYTES: usize = 42 << 20;
+
+/// The process that writes: lists that grow in turn, of bytes that cannot be compressed.
+fn write(dir: &Path) {
+    let options = Options { sled_cache_bytes: 8 << 20, snapshot_bytes: u64::MAX };
+    let database = Database::open(dir, &identity(), options).unwrap().database;
+    let mut journal = database.store("s").unwrap().journal("lists").unwrap();
+    let mut seed = 1;
+    for record in 0..WRITTEN_BYTES as u64 / 128 {
+        let bytes: Vec<u8> = (0..16).flat_map(|_| random(&mut seed).to_le_bytes()).collect();
+        journal.append(&format!("list-{}", record % 64), record / 64, &bytes).unwrap();
+        if record.is_multiple_of(10_000) {
+            journal.seal(record);
+            journal.write_back(record).unwrap();
+        }
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: usize = kilobytes.trim().trim_end_matches(" kB").parse().unwrap();
+    println!("\nresident {} MB", kilobytes >> 10);
+    assert!(kilobytes << 10 < RESIDENT_BYTES, "{kilobytes} kB");
+}
+
+#[test]
+fn what_is_written_does_not_stay_in_memory() {
+    if let Some(dir) = env::var_os(CHILD) {
+        return write(Path::new(&dir));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let ran = again("what_is_written_does_not_stay_in_memory", &dir.path().join("store")).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()));
 }
