@@ -11,9 +11,9 @@ use crate::{error::StoreError, tree::Tree};
 const BATCH_KEYS: usize = if cfg!(test) { 3 } else { 400 };
 /// Bytes of keys and values in a batch.
 const BATCH_BYTES: usize = 256 * 1024;
-/// How often each key is read after it was written. sled counts what lies in its cache, and lets go of what is beyond its
-/// capacity, only once 64 accesses have come to the same 256th part of its pages: of what is written once, tens of MB
-/// wait for that. So many reads halve it and cost nothing that could be measured; twice as many gain little more.
+/// How often each key is read after it was written. sled counts what lies in its cache, and lets go of what is beyond
+/// its capacity, only once 64 accesses have come to the same 256th part of its pages: of what is written once, tens of
+/// MB wait for that. So many reads halve it and cost nothing that could be measured; twice as many gain little more.
 const READS: usize = 4;
 /// Bytes of a value; what is longer is cut in pieces.
 pub(crate) const PIECE_BYTES: usize = 6_000;
