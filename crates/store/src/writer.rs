@@ -36,18 +36,18 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let key = self.make_room(key, value.len())?;
+        let key = self.collect(key, value.len())?;
         self.batch.insert(key, value);
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<(), StoreError> {
-        let key = self.make_room(key, 0)?;
+        let key = self.collect(key, 0)?;
         self.batch.remove(key);
         Ok(())
     }
 
-    fn make_room(&mut self, key: &[u8], value_bytes: usize) -> Result<sled::IVec, StoreError> {
+    fn collect(&mut self, key: &[u8], value_bytes: usize) -> Result<sled::IVec, StoreError> {
         let bytes = key.len() + value_bytes;
         if self.keys.len() == BATCH_KEYS || self.bytes + bytes > BATCH_BYTES {
             self.flush()?;
