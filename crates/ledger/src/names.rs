@@ -53,7 +53,7 @@ name!(
     /// The other end of a conversation: E.164, or a business-scoped user id.
     Customer,
     "1 to 64 bytes of [A-Za-z0-9+._:-]",
-    |text| within(text, 64, b"+._:-")
+    |text| within(text, 64, const { &letters_digits_and(b"+._:-") })
 );
 name!(
     /// A team's application.
@@ -67,17 +67,35 @@ name!(
     /// A person of a service.
     Agent,
     "1 to 64 bytes of [A-Za-z0-9._:@-]",
-    |text| within(text, 64, b"._:@-")
+    |text| within(text, 64, const { &letters_digits_and(b"._:@-") })
 );
 name!(
     /// A command's name, chosen by its producer.
     CommandId,
     "1 to 64 bytes of [A-Za-z0-9._:-]",
-    |text| within(text, 64, b"._:-")
+    |text| within(text, 64, const { &letters_digits_and(b"._:-") })
 );
 
-fn within(text: &[u8], max_bytes: usize, marks: &[u8]) -> bool {
-    (1..=max_bytes).contains(&text.len()) && text.iter().all(|b| b.is_ascii_alphanumeric() || marks.contains(b))
+/// Which bytes a name may have.
+type Alphabet = [bool; 256];
+
+const fn letters_digits_and(marks: &[u8]) -> Alphabet {
+    let mut alphabet = [false; 256];
+    let mut byte = u8::MIN;
+    while byte < u8::MAX {
+        alphabet[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut mark = 0;
+    while mark < marks.len() {
+        alphabet[marks[mark] as usize] = true;
+        mark += 1;
+    }
+    alphabet
+}
+
+fn within(text: &[u8], max_bytes: usize, alphabet: &Alphabet) -> bool {
+    (1..=max_bytes).contains(&text.len()) && text.iter().all(|byte| alphabet[usize::from(*byte)])
 }
 
 impl BusinessNumber {

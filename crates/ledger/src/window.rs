@@ -5,6 +5,9 @@ use crate::IdHash;
 /// How many ids are remembered.
 pub const WINDOW_IDS: usize = 256;
 
+/// How many ids are looked at together.
+const BLOCK_IDS: usize = 16;
+
 /// The last [`WINDOW_IDS`] ids, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
@@ -16,7 +19,8 @@ pub struct Window {
 impl Window {
     /// Whether the id is among the last ones.
     pub fn contains(&self, id: IdHash) -> bool {
-        self.ids.contains(&id.0)
+        // Without a way out of each block, several ids are compared at once.
+        self.ids.chunks(BLOCK_IDS).any(|block| block.iter().fold(false, |found, other| found | (*other == id.0)))
     }
 
     /// Adds an id; the oldest of a full window is forgotten.

@@ -37,7 +37,7 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// Its value; `None` for a tombstone.
     pub value: Option<&'a [u8]>,
-    /// Its headers, as text.
+    /// Its headers, as text; only those of dead letters are read.
     pub headers: &'a [(String, String)],
 }
 

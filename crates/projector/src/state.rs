@@ -164,14 +164,20 @@ impl StatePosition {
 const NUMBERS: Codec<Number> = Codec {
     encode: codec::encode_number,
     decode: |bytes| codec::decode_number(bytes).map_err(|damaged| damaged.to_string()),
-    weigh: |number| 256 + number.members.len() * 96 + number.seen.capacity() * 16,
+    weigh: |number| size_of::<Number>() + number.members.len() * 96 + number.seen.capacity() * 16,
     keep: |_| true,
 };
+
+/// What the name of a holder or a writer takes, with the allocator's part.
+const AGENT_BYTES: usize = 32;
 
 const CONVERSATIONS: Codec<Conversation> = Codec {
     encode: codec::encode_conversation,
     decode: |bytes| codec::decode_conversation(bytes).map_err(|damaged| damaged.to_string()),
-    weigh: |conversation| 320 + (conversation.messages.capacity() + conversation.others.capacity()) * 16,
+    weigh: |conversation| {
+        let ids = conversation.messages.capacity() + conversation.others.capacity();
+        size_of::<Conversation>() + 2 * AGENT_BYTES + ids * 16
+    },
     keep: |conversation| conversation.opened,
 };
 

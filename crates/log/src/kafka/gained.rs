@@ -64,6 +64,6 @@ fn has_record(settings: &Settings, topics: &Topics, topic: &str, bounds: Bounds)
     if bounds.begin == bounds.end {
         return Ok(false);
     }
-    let reader = TopicReader::new(settings, &topics.group, topic, &[(bounds.partition, bounds.begin)])?;
+    let reader = TopicReader::new(settings, topics, topic, &[(bounds.partition, bounds.begin)])?;
     reader.any_below(bounds, REQUEST)
 }

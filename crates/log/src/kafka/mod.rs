@@ -136,7 +136,7 @@ impl Backend for Kafka {
         if self.partitions(topic)?.is_none() {
             return Err(LogError::NoTopic(topic.to_owned()));
         }
-        Ok(Box::new(TopicReader::new(&self.settings, &self.topics.group, topic, from)?))
+        Ok(Box::new(TopicReader::new(&self.settings, &self.topics, topic, from)?))
     }
 
     fn publisher(&self) -> Result<Box<dyn Publisher>, LogError> {

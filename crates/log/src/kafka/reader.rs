@@ -17,13 +17,15 @@ use super::{
     error, offsets,
     poll::{self, Contact, Polled},
 };
-use crate::{Bounds, LogError, Offset, Partition, Reader, Records};
+use crate::{Bounds, LogError, Offset, Partition, Reader, Records, Topics};
 
 /// A reader of one topic.
 pub(super) struct TopicReader {
     settings: Settings,
     group: Arc<str>,
     topic: Arc<str>,
+    /// Whether its records have headers that matter: to look for some costs more than to copy a record.
+    has_headers: bool,
     /// `None` only while it is dropped.
     consumer: Option<Arc<BaseConsumer<Context>>>,
     contact: Contact,
@@ -31,17 +33,18 @@ pub(super) struct TopicReader {
 }
 
 impl TopicReader {
-    /// Starts reading. `group` is only a name here: nothing is committed and nobody joins.
+    /// Starts reading. The group is only a name here: nothing is committed and nobody joins.
     pub(super) fn new(
         settings: &Settings,
-        group: &str,
+        topics: &Topics,
         topic: &str,
         from: &[(Partition, Offset)],
     ) -> Result<Self, LogError> {
         let mut reader = Self {
             settings: settings.clone(),
-            group: group.into(),
+            group: topics.group.as_str().into(),
             topic: topic.into(),
+            has_headers: *topic == *topics.dead_letters,
             consumer: None,
             contact: Contact::new(),
             positions: from.iter().copied().collect(),
@@ -98,7 +101,8 @@ impl Reader for TopicReader {
                     // A fetch starts at a batch's start; never step back, whatever comes.
                     if offset >= *position {
                         *position = offset + 1;
-                        poll::keep(into, partition, offset, &message, &poll::headers(&message));
+                        let headers = if self.has_headers { poll::headers(&message) } else { Vec::new() };
+                        poll::keep(into, partition, offset, &message, &headers);
                     }
                     wait = Duration::ZERO;
                 }

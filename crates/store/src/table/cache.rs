@@ -1,17 +1,22 @@
 //! A table's records in memory: found by key, weighed, and let go of when they were not used for a while.
 
-use std::sync::Arc;
+use std::hash::BuildHasher as _;
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::fast::RandomState;
+use hashbrown::hash_table::{AbsentEntry, HashTable, OccupiedEntry};
+use smallvec::SmallVec;
 
-/// Bytes that a record costs beside its own and twice its place in a table: index, counters, the allocator.
-const OVERHEAD_BYTES: usize = 96;
+/// A key: most lie beside their record.
+type Key = SmallVec<[u8; 40]>;
+
+/// Bytes that a record costs beside its own and its key's: room for a longer key, counters, index, the allocator.
+const OVERHEAD_BYTES: usize = 72;
 /// What is let go of at once is at least this part of the bound, so that the search for it is paid seldom.
 const SLACK_PART: usize = 32;
 
 /// One record.
 struct Entry<T> {
-    key: Arc<[u8]>,
+    key: Key,
     value: T,
     /// Whether there is one in a run, which must not show through.
     stored: bool,
@@ -22,7 +27,10 @@ struct Entry<T> {
 
 /// Records by key, in no order.
 pub(super) struct Cache<T> {
-    index: HashMap<Arc<[u8]>, usize>,
+    /// Places in `entries`, by the hashes of their keys: a lookup in memory that is not at hand costs more than all
+    /// else of it, so it is one for the place and one for the record with its key.
+    index: HashTable<u32>,
+    hasher: RandomState,
     /// Each in a box: a vector of them would have half as much room again that nobody uses.
     entries: Vec<Box<Entry<T>>>,
     weigh: fn(&T) -> usize,
@@ -38,7 +46,8 @@ pub(super) struct Cache<T> {
 impl<T> Cache<T> {
     pub(super) fn new(weigh: fn(&T) -> usize) -> Self {
         Self {
-            index: HashMap::new(),
+            index: HashTable::new(),
+            hasher: RandomState::default(),
             entries: Vec::new(),
             weigh,
             cached_bytes: 0,
@@ -51,16 +60,24 @@ impl<T> Cache<T> {
 
     pub(super) fn find(&mut self, key: &[u8]) -> Option<usize> {
         if self.entries.get(self.last).is_none_or(|entry| *entry.key != *key) {
-            self.last = self.index.get(key).copied()?;
+            let is_it = |at: &u32| *self.entries[*at as usize].key == *key;
+            self.last = *self.index.find(self.hasher.hash_one(key), is_it)? as usize;
         }
         Some(self.last)
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {
-        let (at, key) = (self.entries.len(), Arc::<[u8]>::from(key));
-        let weight = self.weight(&key, &value);
-        self.index.insert(Arc::clone(&key), at);
-        self.entries.push(Box::new(Entry { key, value, stored, weight, dirty: false, used: true }));
+        let (at, weight) = (self.entries.len(), self.weight(key, &value));
+        self.entries.push(Box::new(Entry {
+            key: Key::from_slice(key),
+            value,
+            stored,
+            weight,
+            dirty: false,
+            used: true,
+        }));
+        let rehash = |at: &u32| self.hasher.hash_one(&*self.entries[*at as usize].key);
+        self.index.insert_unique(self.hasher.hash_one(key), place(at), rehash);
         self.cached_bytes += weight;
         at
     }
@@ -137,14 +154,20 @@ impl<T> Cache<T> {
 
     /// The last record takes the place of the one that goes.
     fn evict(&mut self, at: usize) {
-        let gone = self.entries.swap_remove(at);
-        self.cached_bytes -= gone.weight;
-        self.index.remove(&gone.key);
-        if let Some(moved) = self.entries.get(at)
-            && let Some(place) = self.index.get_mut(&moved.key)
-        {
-            *place = at;
+        let last = self.entries.len() - 1;
+        if let Ok(gone) = self.index_of(at) {
+            gone.remove();
         }
+        if let Ok(mut moved) = self.index_of(last) {
+            *moved.get_mut() = place(at);
+        }
+        self.cached_bytes -= self.entries.swap_remove(at).weight;
+    }
+
+    /// What the index says of the record at `at`.
+    fn index_of(&mut self, at: usize) -> Result<OccupiedEntry<'_, u32>, AbsentEntry<'_, u32>> {
+        let (hash, at) = (self.hasher.hash_one(&*self.entries[at].key), place(at));
+        self.index.find_entry(hash, |found| *found == at)
     }
 
     fn weight(&self, key: &[u8], value: &T) -> usize {
@@ -167,4 +190,13 @@ impl<T> Cache<T> {
             self.dirty_bytes = self.dirty_bytes - was + is;
         }
     }
+}
+
+/// A record's place, as the index has it.
+///
+/// # Panics
+/// Where there are 4 billion records: memory ends far below.
+fn place(at: usize) -> u32 {
+    assert!(at < u32::MAX as usize, "a cache has outgrown every bound");
+    at as u32
 }
