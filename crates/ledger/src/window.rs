@@ -95,4 +95,14 @@ mod tests {
         assert_eq!(window.iter().next(), Some(IdHash(1)));
         assert_eq!(window.iter().collect::<Window>().iter().collect::<Vec<_>>(), window.iter().collect::<Vec<_>>());
     }
+
+    #[test]
+    fn finds_every_id_however_many_there_are() {
+        let mut window = Window::default();
+        for next in 0..2 * WINDOW_IDS as u128 {
+            assert!(!window.contains(IdHash(next)));
+            window.remember(IdHash(next));
+            assert!(window.iter().all(|id| window.contains(id)));
+        }
+    }
 }
