@@ -30,7 +30,7 @@ pub struct Setup {
     #[arg(long, global = true, default_value = "bench")]
     pub prefix: String,
     /// The binary to measure
-    #[arg(long, global = true, value_name = "FILE", default_value = "target/release/partyline")]
+    #[arg(long, global = true, value_name = "FILE", default_value = "target/dist/partyline")]
     pub bin: PathBuf,
     /// The broker's process, to count its CPU apart
     #[arg(long, global = true, value_name = "PID")]

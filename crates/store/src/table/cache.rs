@@ -27,8 +27,8 @@ struct Entry<T> {
 
 /// Records by key, in no order.
 pub(super) struct Cache<T> {
-    /// Places in `entries`, by the hashes of their keys: a lookup in memory that is not at hand costs more than all
-    /// else of it, so it is one for the place and one for the record with its key.
+    /// Places in `entries`, by the hashes of the keys. Those lie in the records: anywhere else they would be one more
+    /// place in memory to wait for, which is what a lookup costs.
     index: HashTable<u32>,
     hasher: RandomState,
     /// Each in a box: a vector of them would have half as much room again that nobody uses.
