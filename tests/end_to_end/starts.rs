@@ -8,11 +8,13 @@ use std::{
 
 use partyline_log::{LogError, TopicKind};
 use partyline_projector::{Settings, StartError, WorkError};
+use partyline_store::{Database, Options};
 use partyline_tests::{
     rig::{Rig, exactly_once},
     workload::command,
 };
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 pub const NUMBER: &str = "+4930111222";
 
@@ -101,6 +103,31 @@ fn lost_positions_stop_it() {
     let error = start(&rig, "two").unwrap_err();
     assert!(matches!(error, WorkError::Start(StartError::PositionsGone { partition: 0 })), "{error}");
     assert!(error.to_string().contains("position/0"), "{error}");
+}
+
+/// Partitions that have a checkpoint in a store that is in use.
+fn kept(rig: &Rig, name: &str) -> Vec<u32> {
+    let copy = TempDir::new().unwrap();
+    copy_dir(&rig.data(name).project_store(), copy.path());
+    let options = Options { sled_cache_bytes: 1 << 20, snapshot_bytes: u64::MAX };
+    let database = Database::open_existing(copy.path(), options).unwrap();
+    (0..2).filter(|partition| database.store(&partition.to_string()).unwrap().position().is_some()).collect()
+}
+
+#[test]
+fn by_time_one_partition_is_kept_after_the_other() {
+    let rig = Rig::embedded(2);
+    let numbers: Vec<String> = (0..8).map(|n| format!("+493011122{n}")).collect();
+    let subscribe = |number: &String| command(&format!("s{number}"), number, "subscribe", json!({"service": "desk"}));
+    rig.publish(&numbers.iter().map(subscribe).collect::<Vec<_>>());
+    let settings = Settings { checkpoint_age: Duration::from_secs(1_000), ..Settings::default() };
+    let mut project = rig.project("one", settings).unwrap();
+    rig.step_to_end(&mut [&mut project]);
+    let began = Instant::now();
+    for (after_s, count) in [(0, 0), (450, 0), (550, 1), (950, 1), (1_550, 2)] {
+        project.step(began + Duration::from_secs(after_s), Duration::ZERO).unwrap();
+        assert_eq!(kept(&rig, "one").len(), count, "after {after_s} s");
+    }
 }
 
 #[test]

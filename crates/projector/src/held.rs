@@ -1,10 +1,12 @@
 //! A partition that this projector holds, and where it is in its life: caught up first, then running, sometimes
 //! telling a long history.
 
-use partyline_ledger::{BusinessNumber, Retelling};
-use partyline_log::{Offset, Reader};
+use std::{collections::BTreeMap, time::Instant};
 
-use crate::{outbox::Telling, state::PartitionState};
+use partyline_ledger::{BusinessNumber, Retelling};
+use partyline_log::{Offset, Partition, Reader};
+
+use crate::{Settings, outbox::Telling, state::PartitionState};
 
 /// A partition and its state.
 pub(crate) struct Held {
@@ -13,7 +15,7 @@ pub(crate) struct Held {
     /// Rows that were published of the command at the group's position.
     pub skip: u64,
     /// When the last checkpoint was taken.
-    pub checkpointed: std::time::Instant,
+    pub checkpointed: Instant,
 }
 
 /// What a partition is at.
@@ -34,8 +36,24 @@ pub(crate) struct Pending {
 }
 
 impl Held {
-    /// Whether its state is exactly that of a position between two commands.
-    pub fn is_between_commands(&self) -> bool {
-        !matches!(self.phase, Phase::Retelling(_))
+    /// Whether there is something to keep, and its state is exactly that of a position between two commands.
+    pub fn has_changes(&self) -> bool {
+        !matches!(self.phase, Phase::Retelling(_)) && self.state.since_checkpoint > 0
     }
+}
+
+/// The partitions whose checkpoints are due: all that have changes when a bound of memory or commands is reached; by
+/// time one after the other, evenly, because nothing else is done meanwhile.
+pub(crate) fn due(held: &BTreeMap<Partition, Held>, settings: &Settings, now: Instant) -> Vec<Partition> {
+    let changed = || held.iter().filter(|(_, held)| held.has_changes());
+    let dirty_bytes: usize = changed().map(|(_, held)| held.state.dirty_bytes()).sum();
+    let commands: u64 = changed().map(|(_, held)| held.state.since_checkpoint).sum();
+    if dirty_bytes >= settings.dirty_bytes || commands >= settings.checkpoint_commands {
+        return changed().map(|(partition, _)| *partition).collect();
+    }
+    let turn = settings.checkpoint_age / (changed().count() as u32).max(1);
+    let last = held.values().map(|held| held.checkpointed).max();
+    let is_time = last.is_some_and(|last| now.saturating_duration_since(last) >= turn);
+    let oldest = changed().min_by_key(|(_, held)| held.checkpointed).filter(|_| is_time);
+    oldest.map(|(partition, _)| *partition).into_iter().collect()
 }

@@ -14,7 +14,7 @@ use partyline_wire::Verdict;
 use crate::{
     Counts, Layout, Settings, WorkError, decide,
     fold::{Folded, fold, retell},
-    held::{Held, Pending, Phase},
+    held::{Held, Pending, Phase, due},
     outbox::{Outbox, Telling, rows_out},
     state::{PartitionState, checkpoint, open, tidy, trim},
 };
@@ -307,33 +307,20 @@ impl Project {
 
     /// Takes the checkpoints that are due, of committed positions only.
     fn keep_if_due(&mut self, now: Instant) -> Result<(), WorkError> {
-        // One that is in the middle of a command cannot be kept yet, however full it is.
-        let states = || self.held.values().filter(|held| held.is_between_commands()).map(|held| &held.state);
-        let dirty_bytes: usize = states().map(PartitionState::dirty_bytes).sum();
-        let commands: u64 = states().map(|state| state.since_checkpoint).sum();
-        let full = dirty_bytes >= self.settings.dirty_bytes || commands >= self.settings.checkpoint_commands;
-        let is_due = |held: &Held, share: u32| {
-            let age = now.saturating_duration_since(held.checkpointed);
-            held.state.since_checkpoint > 0 && (full || age >= self.settings.checkpoint_age / share)
-        };
-        if !self.held.values().any(|held| held.is_between_commands() && is_due(held, 1)) {
+        let due = due(&self.held, &self.settings, now);
+        if due.is_empty() {
             return Ok(());
         }
-        // Waiting for the commit is the price of all of them, so those that are half due come along.
-        let due: Vec<_> = self.held.iter().filter(|(_, held)| is_due(held, 2)).map(|(p, _)| *p).collect();
         self.settle(now)?;
         self.keep(&due, now)
     }
 
     /// Takes the checkpoints of these partitions; everything is committed. One in the middle of a command has none.
     fn keep(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
-        let kept = |(partition, held): &(&Partition, &mut Held)| {
-            partitions.contains(partition) && held.is_between_commands() && held.state.since_checkpoint > 0
-        };
         let mut states: Vec<_> = self
             .held
             .iter_mut()
-            .filter(kept)
+            .filter(|(partition, held)| partitions.contains(partition) && held.has_changes())
             .map(|(_, held)| {
                 held.checkpointed = now;
                 &mut held.state

@@ -86,7 +86,7 @@ impl<'a> Runs<'a> {
         }
         if plan.wants(Part::Growth) {
             for (variant, workload) in self.sizes() {
-                self.on_its_own("growth", &variant, &workload)?;
+                one_log::growth(self, &variant, &workload)?;
             }
         }
         if plan.wants(Part::Embedded) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Runs, at, this};
+use super::{Runs, at, several, this};
 use crate::{
     args::{Part, Setup, Workload},
     cluster,
@@ -17,17 +17,23 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
     let mut project = this(&log, "catch-up", &[])?;
     if parts.contains(&Part::CatchUp) {
         let limit = limit(runs, &log, variant, &shape(&project))?;
-        for (name, other) in [("to_limit", &limit), ("to_read", &read)] {
-            let ratio = rate(&project) / rate(other);
-            if let Some(project) = project.as_object_mut() {
-                project.insert(name.to_owned(), ratio.into());
-            }
-        }
+        compare(&mut project, "to_limit", &limit);
+        compare(&mut project, "to_read", &read);
         for (name, said) in [("load", load), ("bare read", read), ("the limit", limit), ("project", project)] {
             runs.series.add("catch-up", &format!("{variant}: {name}"), said);
         }
     }
     readers(runs, &log, parts)?;
+    cluster::delete_topics(&log)
+}
+
+/// Loads a new log of one size and measures the projector on it, beside the limit there.
+pub fn growth(runs: &mut Runs<'_>, size: &str, workload: &[String]) -> anyhow::Result<()> {
+    let log = runs.new_log();
+    let mut project = this(&log, "growth", workload)?;
+    let limit = limit(runs, &log, &several(runs.plan), &shape(&project))?;
+    compare(&mut project, "to_limit", &limit);
+    runs.series.add("growth", size, project);
     cluster::delete_topics(&log)
 }
 
@@ -84,6 +90,14 @@ fn shape(project: &Value) -> Vec<String> {
         format!("--key-bytes={}", number("key_bytes")),
         format!("--value-bytes={}", number("value_bytes")),
     ]
+}
+
+/// Notes which part of another rate its own is.
+fn compare(said: &mut Value, name: &str, other: &Value) {
+    let ratio = rate(said) / rate(other);
+    if let Some(said) = said.as_object_mut() {
+        said.insert(name.to_owned(), ratio.into());
+    }
 }
 
 fn rate(said: &Value) -> f64 {

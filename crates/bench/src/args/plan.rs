@@ -23,7 +23,7 @@ pub enum Part {
     Restart,
     /// A service joins a number with a long history
     History,
-    /// Catch-up at several sizes
+    /// Catch-up at several sizes, beside the limit
     Growth,
     /// Catch-up on the embedded log
     Embedded,

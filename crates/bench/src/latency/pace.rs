@@ -52,8 +52,8 @@ impl Pace {
         let properties = [
             ("enable.idempotence", "true"),
             ("compression.type", "lz4"),
-            // A millisecond makes batches of what a tick sends; none would cost the broker a request for each command.
-            ("linger.ms", "1"),
+            // As `partyline publish` has it, and librdkafka by itself.
+            ("linger.ms", "5"),
             ("delivery.report.only.error", "true"),
         ];
         let producer: BaseProducer<Loud> =
