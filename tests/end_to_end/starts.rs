@@ -105,29 +105,40 @@ fn lost_positions_stop_it() {
     assert!(error.to_string().contains("position/0"), "{error}");
 }
 
-/// Partitions that have a checkpoint in a store that is in use.
-fn kept(rig: &Rig, name: &str) -> Vec<u32> {
+/// How many partitions have a checkpoint in a store that is in use.
+fn kept(rig: &Rig, name: &str, partitions: u32) -> usize {
     let copy = TempDir::new().unwrap();
     copy_dir(&rig.data(name).project_store(), copy.path());
     let options = Options { sled_cache_bytes: 1 << 20, snapshot_bytes: u64::MAX };
     let database = Database::open_existing(copy.path(), options).unwrap();
-    (0..2).filter(|partition| database.store(&partition.to_string()).unwrap().position().is_some()).collect()
+    let is_kept = |partition: &u32| database.store(&partition.to_string()).unwrap().position().is_some();
+    (0..partitions).filter(is_kept).count()
 }
 
-#[test]
-fn by_time_one_partition_is_kept_after_the_other() {
-    let rig = Rig::embedded(2);
-    let numbers: Vec<String> = (0..8).map(|n| format!("+493011122{n}")).collect();
+/// What is kept after so many seconds, of a checkpoint age of 1,000.
+fn kept_after(partitions: u32, expected: &[(u64, usize)]) {
+    let rig = Rig::embedded(partitions);
+    let numbers: Vec<String> = (10..99).map(|n| format!("+49301112{n}")).collect();
     let subscribe = |number: &String| command(&format!("s{number}"), number, "subscribe", json!({"service": "desk"}));
     rig.publish(&numbers.iter().map(subscribe).collect::<Vec<_>>());
     let settings = Settings { checkpoint_age: Duration::from_secs(1_000), ..Settings::default() };
     let mut project = rig.project("one", settings).unwrap();
     rig.step_to_end(&mut [&mut project]);
     let began = Instant::now();
-    for (after_s, count) in [(0, 0), (450, 0), (550, 1), (950, 1), (1_550, 2)] {
-        project.step(began + Duration::from_secs(after_s), Duration::ZERO).unwrap();
-        assert_eq!(kept(&rig, "one").len(), count, "after {after_s} s");
+    for (after_s, count) in expected {
+        project.step(began + Duration::from_secs(*after_s), Duration::ZERO).unwrap();
+        assert_eq!(kept(&rig, "one", partitions), *count, "after {after_s} s of {partitions}");
     }
+}
+
+#[test]
+fn by_time_one_partition_is_kept_after_the_other() {
+    kept_after(2, &[(0, 0), (450, 0), (550, 1), (950, 1), (1_550, 2)]);
+}
+
+#[test]
+fn by_time_many_partitions_are_kept_in_four_turns() {
+    kept_after(10, &[(0, 0), (200, 0), (300, 3), (500, 3), (600, 5)]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::{
     args::{self, Setup},
     cluster,
     figures::{Measured, Meter},
-    load, usage,
+    usage,
     worker::{disk_bytes, partyline},
     workload::SERVICES,
 };
@@ -59,15 +59,6 @@ pub fn catch_up(setup: &Setup, args: &args::CatchUp) -> anyhow::Result<CaughtUp>
     let measured = if args.in_process { in_process(setup, &kafka, data)? } else { binary(setup, data)? };
     let (key_bytes, value_bytes) = row_bytes(&*kafka)?;
     Ok(CaughtUp { measured, store_bytes: disk_bytes(data)?, key_bytes, value_bytes })
-}
-
-/// Fills a new log of one size and measures the catch-up on it.
-///
-/// # Errors
-/// If it fails.
-pub fn growth(setup: &Setup, workload: &args::Workload) -> anyhow::Result<CaughtUp> {
-    load::load(setup, workload)?;
-    catch_up(setup, &args::CatchUp { in_process: false, data: None })
 }
 
 fn binary(setup: &Setup, data: &Path) -> anyhow::Result<Measured> {

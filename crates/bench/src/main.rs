@@ -57,7 +57,6 @@ fn run(args: Args) -> anyhow::Result<()> {
         What::Read => print(&read::commands(setup)?),
         What::Limit(limit) => print(&limit::limit(setup, limit)?),
         What::CatchUp(catch_up) => print(&catch_up::catch_up(setup, catch_up)?),
-        What::Growth(workload) => print(&catch_up::growth(setup, workload)?),
         What::Embedded(workload) => print(&embedded::embedded(setup, workload)?),
         What::Latency(latency) => print(&latency::latency(setup, latency)?),
         What::View(view) => print(&view::view(setup, view)?),

@@ -8,6 +8,9 @@ use partyline_log::{Offset, Partition, Reader};
 
 use crate::{Settings, outbox::Telling, state::PartitionState};
 
+/// By time, the partitions have their checkpoints in so many turns at most: each waits for the commit.
+const TURNS: usize = 4;
+
 /// A partition and its state.
 pub(crate) struct Held {
     pub state: PartitionState,
@@ -36,24 +39,26 @@ pub(crate) struct Pending {
 }
 
 impl Held {
-    /// Whether there is something to keep, and its state is exactly that of a position between two commands.
-    pub fn has_changes(&self) -> bool {
+    /// Whether it has something to keep, and is not in the middle of a command: then it cannot be kept, however full.
+    pub fn can_be_kept(&self) -> bool {
         !matches!(self.phase, Phase::Retelling(_)) && self.state.since_checkpoint > 0
     }
 }
 
-/// The partitions whose checkpoints are due: all that have changes when a bound of memory or commands is reached; by
-/// time one after the other, evenly, because nothing else is done meanwhile.
+/// The partitions whose checkpoints are due: all that can be kept when a bound of memory or commands is reached. By time
+/// it is a few after the others, evenly, because nothing else is done meanwhile.
 pub(crate) fn due(held: &BTreeMap<Partition, Held>, settings: &Settings, now: Instant) -> Vec<Partition> {
-    let changed = || held.iter().filter(|(_, held)| held.has_changes());
-    let dirty_bytes: usize = changed().map(|(_, held)| held.state.dirty_bytes()).sum();
-    let commands: u64 = changed().map(|(_, held)| held.state.since_checkpoint).sum();
-    if dirty_bytes >= settings.dirty_bytes || commands >= settings.checkpoint_commands {
-        return changed().map(|(partition, _)| *partition).collect();
+    let mut due: Vec<_> = held.iter().filter(|(_, held)| held.can_be_kept()).collect();
+    let dirty_bytes: usize = due.iter().map(|(_, held)| held.state.dirty_bytes()).sum();
+    let commands: u64 = due.iter().map(|(_, held)| held.state.since_checkpoint).sum();
+    if dirty_bytes < settings.dirty_bytes && commands < settings.checkpoint_commands {
+        let turns = due.len().clamp(1, TURNS);
+        let rested = held.values().map(|held| now.saturating_duration_since(held.checkpointed)).min();
+        if rested.is_none_or(|rested| rested < settings.checkpoint_age / turns as u32) {
+            return Vec::new();
+        }
+        due.sort_by_key(|(_, held)| held.checkpointed);
+        due.truncate(due.len().div_ceil(turns));
     }
-    let turn = settings.checkpoint_age / (changed().count() as u32).max(1);
-    let last = held.values().map(|held| held.checkpointed).max();
-    let is_time = last.is_some_and(|last| now.saturating_duration_since(last) >= turn);
-    let oldest = changed().min_by_key(|(_, held)| held.checkpointed).filter(|_| is_time);
-    oldest.map(|(partition, _)| *partition).into_iter().collect()
+    due.into_iter().map(|(partition, _)| *partition).collect()
 }

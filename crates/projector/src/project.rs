@@ -320,7 +320,7 @@ impl Project {
         let mut states: Vec<_> = self
             .held
             .iter_mut()
-            .filter(|(partition, held)| partitions.contains(partition) && held.has_changes())
+            .filter(|(partition, held)| partitions.contains(partition) && held.can_be_kept())
             .map(|(_, held)| {
                 held.checkpointed = now;
                 &mut held.state

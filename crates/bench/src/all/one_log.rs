@@ -30,7 +30,8 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
 /// Loads a new log of one size and measures the projector on it, beside the limit there.
 pub fn growth(runs: &mut Runs<'_>, size: &str, workload: &[String]) -> anyhow::Result<()> {
     let log = runs.new_log();
-    let mut project = this(&log, "growth", workload)?;
+    this(&log, "load", workload)?;
+    let mut project = this(&log, "catch-up", &[])?;
     let limit = limit(runs, &log, &several(runs.plan), &shape(&project))?;
     compare(&mut project, "to_limit", &limit);
     runs.series.add("growth", size, project);

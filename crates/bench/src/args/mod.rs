@@ -48,8 +48,6 @@ pub enum What {
     Limit(Limit),
     /// The projector from an empty store to the end of the log
     CatchUp(CatchUp),
-    /// Load and catch up: what they cost at one size of the log
-    Growth(Workload),
     /// Load and catch up on the embedded log, without Kafka
     Embedded(Workload),
     /// From a command's scheduled time to a reader of its row, on a new log
