@@ -68,8 +68,17 @@ const LINES: &[(&str, &str)] = &[
         "message.content.location.longitude must be a number",
     ),
     (r#"{"reply":{"content":{"reaction":"👍"}}}"#, "reply.content.reaction must be an object"),
-    (r#"{"republish":{},"republish":{}}"#, "line has a field twice, before column 31"),
-    (r#"{"command_id":7,"command_id":"c1"}"#, "line has a field twice, before column 15"),
+    (r#"{"republish":{},"republish":{}}"#, "line has the field republish twice at column 31"),
+    (r#"{"command_id":7,"command_id":"c1"}"#, "line has the field command_id twice at column 34"),
+    (r#"{"unsubscribe":{"service":"desk","service":"crm"}}"#, "line has the field service twice at column 49"),
+    (
+        r#"{"commandId":"c1"}"#,
+        "commandId is unknown; known here: command_id, business_number, issued_at_ms, subscribe, unsubscribe, message, reply, pickup, republish",
+    ),
+    (
+        r#"{"subscribe":{"licence":"LICENCE_UNSPECIFIED"}}"#,
+        "subscribe.licence must be one of BUNDLE, STANDALONE, UPGRADED_PORTAL",
+    ),
     (
         r#"{"command_id":"c1","business_number":"+4930111222","republish":null}"#,
         "action must be exactly one of subscribe, unsubscribe, message, reply, pickup, republish",
@@ -80,7 +89,7 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         r#"{"command_id":"c1","business_number":"+4930111222","subscribe":{"service":"desk","share_own":7}}"#,
-        "subscribe.share_own has the unknown value 7; known: FULL (1), MASKED (2)",
+        "subscribe.share_own must be one of FULL, MASKED",
     ),
     (
         r#"{"command_id":"c1","business_number":"+4930111222","reply":{"service":"desk","agent":"mia","customer":"7","content":{"text":null}}}"#,

@@ -4,21 +4,22 @@
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor, OneofDescriptor};
 use serde_json::{Map, Value};
 
-use crate::Invalid;
+use crate::{Invalid, strict};
 
 /// A longer name of a field is not repeated. Bytes.
 const NAME_BYTES_MAX: usize = 64;
 
 /// What is wrong with a line that could not be read as this message.
-pub fn explain(descriptor: &MessageDescriptor, line: &str, refused: &serde_json::Error) -> Invalid {
+pub fn explain(descriptor: &MessageDescriptor, line: &str) -> Invalid {
     let value = match serde_json::from_str(line) {
         Ok(value) => value,
         Err(error) => return wrong("", format!("is not JSON: {}", syntax(&error))),
     };
-    match message(descriptor, &value, "") {
-        Err(invalid) => invalid,
+    match (message(descriptor, &value, ""), strict::check(descriptor, line)) {
+        (Err(invalid), _) => invalid,
         // Each field by itself is as it should be, so one is there more than once.
-        Ok(()) => wrong("", format!("has a field twice, before column {}", refused.column())),
+        (Ok(()), Err(error)) => wrong("", syntax(&error)),
+        (Ok(()), Ok(())) => wrong("", "cannot be read".to_owned()),
     }
 }
 
@@ -32,7 +33,7 @@ fn syntax(error: &serde_json::Error) -> String {
 fn message(descriptor: &MessageDescriptor, value: &Value, path: &str) -> Result<(), Invalid> {
     let Value::Object(fields) = value else { return Err(wrong(path, "must be an object".to_owned())) };
     for (name, value) in fields {
-        let known = descriptor.get_field_by_json_name(name).or_else(|| descriptor.get_field_by_name(name));
+        let known = descriptor.get_field_by_name(name);
         let Some(descriptor) = known else { return Err(unknown(descriptor, name, path)) };
         if !value.is_null() {
             field(&descriptor, value, &join(path, descriptor.name()))?;
@@ -58,7 +59,10 @@ fn single(kind: &Kind, value: &Value, path: &str) -> Result<(), Invalid> {
         Kind::Int64 => integer(value, i64::MIN.into(), i64::MAX.into()),
         Kind::Uint32 => integer(value, 0, u32::MAX.into()),
         Kind::Uint64 => integer(value, 0, u64::MAX.into()),
-        Kind::Enum(descriptor) => (is_of(descriptor, value), format!("one of {}", names(descriptor))),
+        Kind::Enum(descriptor) => {
+            let is_name = value.as_str().is_some_and(|name| strict::is_value(descriptor, name));
+            (is_name, format!("one of {}", names(descriptor)))
+        }
         _ => (true, String::new()),
     };
     if is_right { Ok(()) } else { Err(wrong(path, format!("must be {expected}"))) }
@@ -81,11 +85,6 @@ fn integer(value: &Value, min: i128, max: i128) -> (bool, String) {
         _ => None,
     };
     (found.is_some_and(|found| (min..=max).contains(&found)), format!("an integer from {min} to {max}"))
-}
-
-fn is_of(descriptor: &EnumDescriptor, value: &Value) -> bool {
-    let is_name = value.as_str().is_some_and(|name| descriptor.get_value_by_name(name).is_some());
-    is_name || value.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
 }
 
 /// The names of an enum, without the one that stands for nothing said.

@@ -7,7 +7,7 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, SerializeOptions};
 use serde_json::Value;
 
-use crate::{DESCRIPTOR_SET, Invalid, decode::decode_value, explain::explain};
+use crate::{DESCRIPTOR_SET, Invalid, decode::decode_value, explain::explain, strict};
 
 /// A command that came as a line of JSON.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,8 @@ pub fn command_from_json(line: &str) -> Result<CommandLine, Invalid> {
     let mut json = serde_json::Deserializer::from_str(line);
     let message = DynamicMessage::deserialize(descriptor.clone(), &mut json)
         .and_then(|message| json.end().map(|()| message))
-        .map_err(|error| explain(&descriptor, line, &error))?;
+        .and_then(|message| strict::check(&descriptor, line).map(|()| message))
+        .map_err(|_| explain(&descriptor, line))?;
     let value = message.encode_to_vec();
     let command = decode_value(&value)?;
     Ok(CommandLine { command, value })

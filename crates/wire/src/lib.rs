@@ -21,6 +21,7 @@ mod partition;
 mod put;
 mod quick;
 pub mod state;
+mod strict;
 #[cfg(test)]
 mod tests;
 

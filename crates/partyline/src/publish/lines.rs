@@ -9,8 +9,8 @@ use std::{
 
 use partyline_wire::{CommandLine, command_from_json};
 
-/// A longer line is bad. Bytes.
-pub(super) const LINE_BYTES_MAX: usize = 256 << 10;
+/// A longer line is bad. Bytes. The largest command fits, 64 KiB of which JSON may need six for each (`\u0001`).
+pub(super) const LINE_BYTES_MAX: usize = 512 << 10;
 const READ_BYTES: usize = 64 << 10;
 const CHUNK_ITEMS: usize = 1_000;
 const CHUNK_BYTES: usize = 1 << 20;

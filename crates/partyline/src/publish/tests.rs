@@ -34,7 +34,7 @@ fn bad_lines_do_not_stop_the_good_ones() {
     assert_eq!(lines, [1, 0, 0, 0, 7]);
     assert_eq!(bad(&found[1]).0, 4);
     assert!(bad(&found[1]).1.starts_with("line "));
-    assert_eq!(bad(&found[2]), (5, "line is longer than 262144 bytes"));
+    assert_eq!(bad(&found[2]), (5, "line is longer than 524288 bytes"));
     assert_eq!(bad(&found[3]), (6, "line is not UTF-8"));
 }
 
@@ -48,6 +48,19 @@ fn a_bad_field_is_named() {
 fn a_line_of_the_longest_kind_is_whole() {
     let padded = format!("{}{GOOD}", " ".repeat(LINE_BYTES_MAX - GOOD.len()));
     assert!(matches!(items(std::io::Cursor::new(padded.into_bytes()))[0], Item::Good(_)));
+}
+
+#[test]
+fn the_longest_line_that_a_command_needs() {
+    // Within the bounds of a command, and six bytes for each of its own.
+    let parameter = "\\u0001".repeat(1_024);
+    let parameters = vec![format!("\"{parameter}\""); 63].join(",");
+    let template = format!("{{\"template\":{{\"name\":\"t\",\"language\":\"de\",\"parameters\":[{parameters}]}}}}");
+    let message = format!("{{\"customer\":\"7\",\"content\":{template}}}");
+    let line = format!("{{\"command_id\":\"c1\",\"business_number\":\"+4930111222\",\"message\":{message}}}");
+    assert!(
+        matches!(&items(std::io::Cursor::new(line.into_bytes()))[0], Item::Good(good) if good.value.len() > 64_000)
+    );
 }
 
 /// Input that fails after one line.
