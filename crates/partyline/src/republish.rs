@@ -2,14 +2,19 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, mpsc::sync_channel},
+    io,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread,
     time::Duration,
 };
 
 use partyline_ledger::{Action, BusinessNumber};
 use partyline_log::{Backend, LogError, Records};
 use partyline_projector::{Answer, Query};
-use partyline_wire::{CommandLine, Placed, command_from_json, decode_command, row_to_json};
+use partyline_wire::{CommandLine, Invalid, Placed, command_from_json, decode_command, row_to_json};
 
 use crate::{
     ask::ViewClient,
@@ -17,9 +22,11 @@ use crate::{
     config::Config,
     exit::{Exit, say},
     publish::{Chunk, Engine, Good, Item},
-    run::{Signals, patiently},
+    run::{Signals, Stop, patiently},
 };
 
+/// So many commands are handed on at once.
+const CHUNK_ITEMS: usize = 1_000;
 /// An answer of the view has at most so many bytes of rows.
 const PAGE_BYTES: usize = 1 << 20;
 const CHANNELS: &str = "channel/";
@@ -34,22 +41,41 @@ pub fn run(args: &RepublishArgs, config: &Config) -> anyhow::Result<Exit> {
     let service = args.service.as_str();
     let numbers = match &args.number {
         Some(number) => BTreeSet::from([number.as_str().to_owned()]),
-        None => numbers(&*log.backend, service, config)?,
+        None => numbers(&*log.backend, service, config, &signals.stop)?,
     };
-    anyhow::ensure!(!numbers.is_empty(), "{service} was never subscribed to a number: there is nothing to publish");
-    let run = uuid::Uuid::new_v4().simple().to_string();
-    let mut items = Vec::new();
-    for (line, number) in (1..).zip(&numbers) {
-        items.push(Item::Good(command(&run, line, number, service)?));
+    anyhow::ensure!(
+        signals.stop.is_set() || !numbers.is_empty(),
+        "{service} was never subscribed to a number: there is nothing to publish"
+    );
+    if signals.stop.is_set() {
+        return Ok(Exit::Differs);
     }
-    let (chunks, received) = sync_channel(1);
-    chunks.send(Chunk { items, failed: None })?;
-    drop(chunks);
     say(format_args!("partyline: a republish command for {} numbers of {service}", numbers.len()));
-    patiently(&signals.stop, || Engine::new(&*log.backend, None, config.json))?.run(received, &signals.stop)
+    let engine = patiently(&signals.stop, || Engine::new(&*log.backend, None, config.json))?;
+    let (chunks, received) = sync_channel(1);
+    thread::scope(|scope| {
+        scope.spawn(|| write(chunks, &numbers, service));
+        engine.run(received, &signals.stop)
+    })
 }
 
-fn command(run: &str, line: u64, number: &str, service: &str) -> anyhow::Result<Good> {
+/// Hands the commands on in chunks, as long as anybody takes them.
+fn write(chunks: SyncSender<Chunk>, numbers: &BTreeSet<String>, service: &str) {
+    let run = uuid::Uuid::new_v4().simple().to_string();
+    let mut commands = (1..).zip(numbers).map(|(line, number)| command(&run, line, number, service)).peekable();
+    while commands.peek().is_some() {
+        let items: Result<Vec<_>, _> = commands.by_ref().take(CHUNK_ITEMS).map(|good| good.map(Item::Good)).collect();
+        let chunk = match items {
+            Ok(items) => Chunk { items, failed: None },
+            Err(invalid) => Chunk { items: Vec::new(), failed: Some(io::Error::other(invalid)) },
+        };
+        if chunks.send(chunk).is_err() {
+            return;
+        }
+    }
+}
+
+fn command(run: &str, line: u64, number: &str, service: &str) -> Result<Good, Invalid> {
     let json = serde_json::json!({
         "command_id": format!("republish-{run}-{line}"),
         "business_number": number,
@@ -61,15 +87,15 @@ fn command(run: &str, line: u64, number: &str, service: &str) -> anyhow::Result<
 
 /// The numbers that a service is connected to: as its own view says; if there is none here, as its topic says; if that
 /// is empty or gone, all that it ever asked for (one that it left since is rejected, and nothing happens).
-fn numbers(backend: &dyn Backend, service: &str, config: &Config) -> anyhow::Result<BTreeSet<String>> {
+fn numbers(backend: &dyn Backend, service: &str, config: &Config, stop: &Stop) -> anyhow::Result<BTreeSet<String>> {
     let known = match ViewClient::open(&config.layout(), service) {
         Ok(mut view) => in_view(&mut view)?,
         Err(error) => {
             tracing::info!(error = format!("{error:#}"), "no view here, so the topic is read");
-            in_topic(backend, service)?
+            in_topic(backend, service, stop)?
         }
     };
-    if known.is_empty() { Ok(in_log(backend, service)?) } else { Ok(known) }
+    if known.is_empty() { Ok(in_log(backend, service, stop)?) } else { Ok(known) }
 }
 
 fn in_view(view: &mut ViewClient) -> anyhow::Result<BTreeSet<String>> {
@@ -86,13 +112,13 @@ fn in_view(view: &mut ViewClient) -> anyhow::Result<BTreeSet<String>> {
     }
 }
 
-fn in_topic(backend: &dyn Backend, service: &str) -> Result<BTreeSet<String>, LogError> {
+fn in_topic(backend: &dyn Backend, service: &str, stop: &Stop) -> Result<BTreeSet<String>, LogError> {
     let topic = backend.topics().view(service);
     if backend.partitions(&topic)?.is_none() {
         return Ok(BTreeSet::new());
     }
     let mut subscribed = std::collections::BTreeMap::new();
-    each_record(backend, &topic, &mut |record| {
+    each_record(backend, &topic, stop, &mut |record| {
         if let (Some(key), Some(value)) = (record.key, record.value)
             && key.starts_with(CHANNELS.as_bytes())
         {
@@ -102,11 +128,11 @@ fn in_topic(backend: &dyn Backend, service: &str) -> Result<BTreeSet<String>, Lo
     Ok(subscribed.iter().filter(|(_, subscribed)| **subscribed).filter_map(|(key, _)| number(key)).collect())
 }
 
-fn in_log(backend: &dyn Backend, service: &str) -> Result<BTreeSet<String>, LogError> {
+fn in_log(backend: &dyn Backend, service: &str, stop: &Stop) -> Result<BTreeSet<String>, LogError> {
     let topic = Arc::clone(&backend.topics().commands);
     let partitions = backend.partitions(&topic)?.unwrap_or_default();
     let mut numbers = BTreeSet::new();
-    each_record(backend, &topic, &mut |record| {
+    each_record(backend, &topic, stop, &mut |record| {
         let placed = Placed { partition: record.partition, partitions };
         if let Ok(command) = decode_command(record.key, record.value, placed)
             && let Action::Subscribe(subscribe) = &command.action
@@ -118,17 +144,18 @@ fn in_log(backend: &dyn Backend, service: &str) -> Result<BTreeSet<String>, LogE
     Ok(numbers)
 }
 
-/// Reads a topic from its begin to its end as it is now.
+/// Reads a topic from its begin to its end as it is now, unless it is over before.
 fn each_record(
     backend: &dyn Backend,
     topic: &str,
+    stop: &Stop,
     visit: &mut dyn FnMut(partyline_log::Record<'_>),
 ) -> Result<(), LogError> {
     let bounds = backend.bounds(topic)?;
     let from: Vec<_> = bounds.iter().map(|bounds| (bounds.partition, bounds.begin)).collect();
     let mut reader = backend.reader(topic, &from)?;
     let mut records = Records::default();
-    while bounds.iter().any(|bounds| reader.position(bounds.partition) < bounds.end) {
+    while !stop.is_set() && bounds.iter().any(|bounds| reader.position(bounds.partition) < bounds.end) {
         reader.next(&mut records, Duration::from_millis(100))?;
         records.iter().for_each(&mut *visit);
     }
