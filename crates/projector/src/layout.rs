@@ -24,7 +24,12 @@ impl Layout {
         &self.root
     }
 
-    /// The projector's stores, one a partition.
+    /// Locked by the projector that runs here; there once one ever did.
+    pub fn projector_lock(&self) -> PathBuf {
+        self.root.join("project.lock")
+    }
+
+    /// The projector's database, with a store for each partition.
     pub fn project_store(&self) -> PathBuf {
         self.root.join("project").join("store")
     }

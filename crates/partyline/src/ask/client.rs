@@ -15,8 +15,11 @@ use crate::run::Stop;
 
 /// A worker that answers no question within this time is stuck.
 const ANSWER: Duration = Duration::from_secs(60);
-/// A worker that is just starting holds its store, but does not listen yet.
+/// A worker that is just starting holds its store, but does not listen yet; and `partyline up` starts one a moment after
+/// its service's first row is there.
 const STARTING: Duration = Duration::from_secs(3);
+
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Somebody who can be asked about one view.
 pub struct ViewClient {
@@ -38,6 +41,7 @@ impl ViewClient {
     pub fn open(layout: &Layout, service: &str) -> anyhow::Result<Self> {
         let never = Stop::default();
         let deadline = Instant::now() + STARTING;
+        let may_come = layout.projector_lock().exists();
         loop {
             if let Some(stream) = connect(layout, service)? {
                 return Ok(Self { source: Source::Worker(stream) });
@@ -45,7 +49,10 @@ impl ViewClient {
             match ViewStore::open_existing(&layout.view_store(service)) {
                 Ok(store) => return Ok(Self { source: Source::Store(Box::new(store)) }),
                 Err(WorkError::Store(StoreError::InUse { .. })) if Instant::now() < deadline => {
-                    never.wait(Duration::from_millis(20));
+                    never.wait(LOOK_AGAIN);
+                }
+                Err(WorkError::Store(StoreError::Missing { .. })) if may_come && Instant::now() < deadline => {
+                    never.wait(LOOK_AGAIN);
                 }
                 Err(WorkError::Store(StoreError::Missing { .. })) => anyhow::bail!(
                     "NO_VIEW: there is no view of {service} in {}. `partyline view follow {service} --until-end` makes \

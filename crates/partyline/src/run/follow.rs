@@ -1,6 +1,9 @@
 //! `partyline view follow`: one service's view, and answers about it.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use partyline_log::LogError;
@@ -18,6 +21,9 @@ use crate::{
     config::{Config, Log},
     exit::{Exit, say},
 };
+
+/// A worker that begins answers when it has read what was there, but at the latest after this time.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// Keeps a view fed until told to stop, or until the end of its topic.
 ///
@@ -75,7 +81,8 @@ impl Follower<'_> {
             if questions.is_none() {
                 questions = listen(self.sockets, &dir);
             }
-            let finished = drive(&mut view, stop, end, questions.as_ref(), health)?;
+            let there = End::of(&*self.log.backend, &self.log.backend.topics().view(self.service))?;
+            let finished = drive(&mut view, stop, (&there, end), questions.as_ref(), health)?;
             view.close()?;
             Ok(finished)
         })?;
@@ -94,12 +101,16 @@ fn listen(sockets: &Handle, dir: &Path) -> Option<Questions> {
 fn drive(
     view: &mut View,
     stop: &Stop,
-    end: Option<&End>,
+    (there, end): (&End, Option<&End>),
     questions: Option<&Questions>,
     health: &mut Health,
 ) -> Result<bool, WorkError> {
+    let began = Instant::now();
+    let mut answers = false;
     while !stop.is_set() {
-        if let Some(questions) = questions {
+        // Who has just published asks for what was there when this began.
+        answers = answers || began.elapsed() >= SILENT || there.is_reached(|partition| view.position(partition));
+        if let Some(questions) = questions.filter(|_| answers) {
             questions.answer(view)?;
         }
         if view.step(Instant::now(), STEP)? == Progress::Worked {
