@@ -11,6 +11,7 @@ mod ledger;
 mod malformed;
 mod memory;
 mod properties;
+mod routing;
 mod rules;
 mod starts;
 mod stopping;

@@ -85,9 +85,18 @@ impl Rig {
 
     /// On a Kafka, with properties of librdkafka.
     pub fn kafka_with(bootstrap: &str, partitions: u32, properties: &[(&str, &str)]) -> Self {
+        Self::kafka_of("test", bootstrap, partitions, properties)
+    }
+
+    /// On the real Kafka of the tests, with topics whose names begin so.
+    pub fn kafka_named(name: &str, partitions: u32) -> Self {
+        Self::kafka_of(name, &bootstrap(), partitions, &[])
+    }
+
+    fn kafka_of(name: &str, bootstrap: &str, partitions: u32, properties: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let unique = dir.path().file_name().unwrap().to_string_lossy().replace(['.', '_'], "");
-        let topics = Topics::new(&format!("test{unique}"));
+        let topics = Topics::new(&format!("{name}{unique}"));
         let log = connect(bootstrap, topics.clone(), properties);
         for (topic, kind) in [
             (&topics.commands, TopicKind::Commands),

@@ -17,7 +17,11 @@ pub struct Batch {
     /// Of the few rows that have any, by row.
     headers: Vec<(u32, Headers)>,
     positions: Vec<Position>,
+    sent_bytes: usize,
 }
+
+/// What a record costs on its way beside its key and value: in librdkafka's queue, in the request, in the broker.
+const RECORD_BYTES: usize = 100;
 
 /// A position to commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,12 @@ pub struct Position {
 pub struct Span {
     start: u32,
     end: u32,
+}
+
+impl Span {
+    fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
 }
 
 /// A topic's partition that a batch has records for; means nothing to another batch.
@@ -99,6 +109,7 @@ impl Batch {
         // Never missing where this batch gave the target out.
         let Some(queue) = self.targets.get_mut(target) else { return };
         let row = index(self.rows.len());
+        self.sent_bytes += key.len() + value.len() + RECORD_BYTES;
         self.rows.push(Row { key, value, next: None });
         let first = match queue.ends {
             None => row,
@@ -169,6 +180,12 @@ impl Batch {
         self.bytes.len()
     }
 
+    /// How many bytes are to be sent: those that several records share count for each, and so does what a record costs
+    /// by itself.
+    pub fn sent_bytes(&self) -> usize {
+        self.sent_bytes
+    }
+
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -177,6 +194,7 @@ impl Batch {
         self.rows.clear();
         self.headers.clear();
         self.positions.clear();
+        self.sent_bytes = 0;
     }
 }
 
@@ -211,6 +229,20 @@ mod tests {
         batch.push(target, Span::default(), value);
         let again: Vec<_> = batch.rows().map(|row| (&**row.topic, row.partition, row.value[0])).collect();
         assert_eq!((again, batch.len()), (vec![("b", 7, 1)], 1));
+    }
+
+    #[test]
+    fn shared_bytes_are_sent_with_each_row() {
+        let mut batch = Batch::default();
+        let topic: Arc<str> = Arc::from("a");
+        let value = batch.write(|bytes| bytes.extend([0; 1_000]));
+        for partition in 0..3 {
+            let target = batch.target(&topic, partition);
+            batch.push(target, Span::default(), value);
+        }
+        assert_eq!((batch.bytes(), batch.sent_bytes()), (1_000, 3 * 1_100));
+        batch.clear();
+        assert_eq!(batch.sent_bytes(), 0);
     }
 
     #[test]

@@ -45,9 +45,9 @@ pub enum StartError {
     /// No positions, but rows.
     #[error(
         "POSITIONS_GONE: the group has no position for partition {partition}, but view topics hold rows of it. \
-         Starting at 0 would publish them again. Find the position: the newest `position/{partition}` row of every \
-         view topic says next_offset; set the group to the lowest of them (kafka-consumer-groups --reset-offsets \
-         --to-offset N)"
+         Starting at 0 would publish them again. Find the position: the newest `position/{partition}` row of each \
+         view topic says next_offset; set the group to the highest of them (kafka-consumer-groups --reset-offsets \
+         --to-offset N): a topic that says less had no rows since. A history that was being told is told again"
     )]
     PositionsGone {
         /// Which partition.
@@ -70,7 +70,8 @@ pub enum StartError {
     /// The beginning of the log is needed, and gone.
     #[error(
         "LOG_TRIMMED: partition {partition} of the log begins at {begin}, but everything from {needed} is needed. The \
-         commands topic must be kept for ever (retention.ms=-1)"
+         commands topic must be kept for ever (retention.ms=-1). A copy of a store that had come to {begin} helps, or a new \
+         log under another `prefix`"
     )]
     LogTrimmed {
         /// Which partition.
@@ -83,7 +84,7 @@ pub enum StartError {
     /// The log ends before what was already taken from it.
     #[error(
         "LOG_CUT_SHORT: partition {partition} of the log ends at {end}, but the group is at {committed}. The topic was \
-         made anew, or lost records"
+         made anew, or lost records. A copy of the topic helps, or a new log under another `prefix`"
     )]
     LogCutShort {
         /// Which partition.

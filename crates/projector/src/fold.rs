@@ -22,7 +22,7 @@ pub(crate) enum Folded {
     },
 }
 
-/// Decodes and applies one record.
+/// Decodes and applies one record; the position stays until everything that it brings is told.
 ///
 /// # Errors
 /// Those of the store; then the state is of no use any more.
@@ -37,7 +37,6 @@ pub(crate) fn fold(state: &mut PartitionState, record: Record<'_>, partitions: u
             Folded::Applied { command, outcome, rows, retelling }
         }
     };
-    state.position.at_ms = record.at_ms;
     state.since_checkpoint += 1;
     Ok(folded)
 }

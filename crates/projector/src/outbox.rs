@@ -21,6 +21,9 @@ use crate::{
 /// A transaction takes no more commands once so many of a partition were not accepted: they are listed in one record,
 /// which must stay well below what a broker takes.
 const EXCEPTIONS: usize = 4_000;
+/// ... and once its rows are so many bytes to send: a broker aborts what it has not got whole after the transaction's
+/// time-out. Where many services see the same bytes, that is many times what is held of them.
+const SENT_BYTES: usize = 64 << 20;
 
 /// What a projector has done, since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,6 +70,8 @@ pub(crate) struct Telling {
     /// Where it is.
     pub partition: Partition,
     pub offset: Offset,
+    /// Its log time.
+    pub at_ms: i64,
     /// Each service's rows of it so far.
     pub indexes: Indexes,
     /// Rows of it that are out, counted for every service.
@@ -76,8 +81,9 @@ pub(crate) struct Telling {
 }
 
 impl Telling {
-    pub fn new(partition: Partition, offset: Offset, skip: u64) -> Self {
-        Self { partition, offset, indexes: Indexes::default(), rows_out: 0, skip }
+    pub fn new(record: Record<'_>, skip: u64) -> Self {
+        let Record { partition, offset, at_ms, .. } = record;
+        Self { partition, offset, at_ms, indexes: Indexes::default(), rows_out: 0, skip }
     }
 }
 
@@ -177,7 +183,8 @@ impl Outbox {
         outcomes.exceptions.extend(verdict.map(|verdict| Exception { offset, verdict }));
     }
 
-    /// A command is half told: it stays the next one, but so many of its rows are out.
+    /// A command is half told: it stays the next one, but so many of its rows are out. `at_ms` is the log time of the
+    /// one before.
     pub fn half_told(&mut self, telling: &Telling, at_ms: i64, now: Instant) {
         let position = StatePosition { next_offset: telling.offset, at_ms };
         self.advance(telling.partition, position, telling.rows_out.max(telling.skip), now);
@@ -195,6 +202,7 @@ impl Outbox {
         self.commands >= settings.batch_commands
             || self.batch.bytes() >= settings.batch_bytes
             || (self.batch.bytes() >= settings.batch_bytes / 2 && self.is_half_told())
+            || self.batch.sent_bytes() >= SENT_BYTES
             || self.exceptions >= EXCEPTIONS
             || self.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)
     }

@@ -16,7 +16,7 @@ use crate::{
     fold::{Folded, fold, retell},
     held::{Held, Pending, Phase, due},
     outbox::{Outbox, Telling, rows_out},
-    state::{PartitionState, checkpoint, open, tidy, trim},
+    state::{PartitionState, StatePosition, checkpoint, open, tidy, trim},
 };
 
 /// A history up to this many chunks is told at once, without its partition stepping aside.
@@ -170,20 +170,20 @@ impl Project {
     fn take_in_turn(&mut self, record: Record<'_>, now: Instant) -> Result<(), WorkError> {
         let Some(held) = self.held.get_mut(&record.partition) else { return Ok(()) };
         let (partition, offset) = (record.partition, record.offset);
-        let next = offset + 1;
+        let done = StatePosition { next_offset: offset + 1, at_ms: record.at_ms };
         match fold(&mut held.state, record, self.partitions)? {
             Folded::Invalid(invalid) => {
                 self.outbox.counts.invalid += 1;
                 self.outbox.dead_letter(record, "INVALID", &invalid.to_string());
-                held.state.position.next_offset = next;
+                held.state.position = done;
                 let verdict = Verdict::Invalid(invalid.to_string());
-                self.outbox.done(offset, held.state.position, Some(verdict), partition, now);
+                self.outbox.done(offset, done, Some(verdict), partition, now);
             }
             Folded::Applied { command, outcome, rows, retelling } => {
                 if let Outcome::Rejected { reason, dead_letter: true } = outcome {
                     self.outbox.dead_letter(record, &reason.to_string(), "no service of this number can be told");
                 }
-                let mut telling = Telling::new(partition, offset, std::mem::take(&mut held.skip));
+                let mut telling = Telling::new(record, std::mem::take(&mut held.skip));
                 let number = held.state.numbers.read(command.number.as_str().as_bytes())?;
                 self.outbox.rows(number, &rows, &mut telling, now)?;
                 if let Some(retelling) = retelling {
@@ -191,8 +191,8 @@ impl Project {
                     return self.retell(partition, pending, false, now);
                 }
                 let verdict = self.outbox.verdict(outcome);
-                held.state.position.next_offset = next;
-                self.outbox.done(offset, held.state.position, verdict, partition, now);
+                held.state.position = done;
+                self.outbox.done(offset, done, verdict, partition, now);
             }
         }
         Ok(())
@@ -216,11 +216,14 @@ impl Project {
             })?;
             told?;
             if retelling.is_empty() {
-                let offset = telling.offset;
-                held.state.position.next_offset = offset + 1;
+                let Telling { offset, at_ms, .. } = *telling;
+                held.state.position = StatePosition { next_offset: offset + 1, at_ms };
                 self.outbox.done(offset, held.state.position, None, partition, now);
                 held.phase = Phase::Running;
                 return if waits { Ok(self.intake.start(partition, offset + 1)?) } else { Ok(()) };
+            }
+            if self.outbox.is_full(&self.settings, now) {
+                break;
             }
         }
         self.outbox.half_told(telling, held.state.position.at_ms, now);
@@ -380,6 +383,6 @@ fn fold_quietly(state: &mut PartitionState, record: Record<'_>, partitions: u32)
             retell(state, &command.number, &mut retelling, &mut |_, _| {})?;
         }
     }
-    state.position.next_offset = record.offset + 1;
+    state.position = StatePosition { next_offset: record.offset + 1, at_ms: record.at_ms };
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::{
     fold::{Folded, fold, retell},
     outbox::Telling,
     query,
-    state::{PartitionState, checkpoint, open, tidy, trim},
+    state::{PartitionState, StatePosition, checkpoint, open, tidy, trim},
     view::{RowStore, identity},
 };
 
@@ -138,7 +138,7 @@ impl Replay {
         let Some(state) = self.states.get_mut(&record.partition) else { return Ok(()) };
         let (service, rows) = (&self.service, &mut self.rows);
         if let Folded::Applied { command, rows: told, retelling, .. } = fold(state, record, self.partitions)? {
-            let mut telling = Telling::new(record.partition, record.offset, 0);
+            let mut telling = Telling::new(record, 0);
             let number = state.numbers.read(command.number.as_str().as_bytes())?;
             rows.put(number, service, &told, &mut telling);
             let mut retelling = retelling.unwrap_or_default();
@@ -156,8 +156,9 @@ impl Replay {
             }
         }
         let next_offset = record.offset + 1;
-        state.position.next_offset = next_offset;
-        let reflects = PositionRow { partition: record.partition, next_offset, at_ms: record.at_ms };
+        let at_ms = record.at_ms;
+        state.position = StatePosition { next_offset, at_ms };
+        let reflects = PositionRow { partition: record.partition, next_offset, at_ms };
         rows.reflects.insert(record.partition, reflects);
         if rows.bytes.len() >= ROWS_BYTES { take(rows) } else { Ok(()) }
     }

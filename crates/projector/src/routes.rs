@@ -12,7 +12,7 @@ use partyline_log::{Backend, Batch, LogError, Partition, Target, TopicKind};
 
 use crate::Settings;
 
-/// A topic that may not be made is looked for again after this time.
+/// A topic that is missing, and may not or cannot be made, is looked for again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The view topics.
@@ -55,8 +55,9 @@ impl Routes {
         for topic in backend.list()? {
             if let Some(Ok(service)) = backend.topics().service(&topic).map(Service::new)
                 && routes.is_allowed(&service)
+                && let Err(reason) = routes.add(&service, Arc::from(topic))?
             {
-                routes.add(service, Arc::from(topic))?;
+                tracing::warn!(%service, %reason, "the service's rows are not published");
             }
         }
         Ok(routes)
@@ -71,37 +72,53 @@ impl Routes {
         }
     }
 
+    /// A service without a topic never stops the log (contract: Topics).
     fn look(&mut self, service: &Service, now: Instant) -> Result<Option<usize>, LogError> {
-        let topic = self.backend.topics().view(service.as_str());
-        if !self.is_allowed(service) {
-            tracing::warn!(%service, "rows of a service that is not configured are not published");
-        } else if self.backend.partitions(&topic)?.is_some() {
-            return self.add(service.clone(), topic).map(Some);
-        } else if self.create {
-            self.backend.create(&topic, TopicKind::View, self.partitions)?;
-            tracing::info!(%topic, "made a view topic");
-            return self.add(service.clone(), topic).map(Some);
-        } else {
-            tracing::warn!(%topic, "rows are not published: the view topic is missing and may not be made");
-        }
-        self.by_service.insert(service.clone(), Found::Unrouted(now));
-        Ok(None)
+        let found = match self.is_allowed(service) {
+            true => self.add(service, self.backend.topics().view(service.as_str()))?,
+            false => Err("it is not one of the configured services".to_owned()),
+        };
+        Ok(found
+            .inspect_err(|reason| {
+                tracing::warn!(%service, %reason, "the service's rows are not published");
+                self.by_service.insert(service.clone(), Found::Unrouted(now));
+            })
+            .ok())
     }
 
-    fn add(&mut self, service: Service, topic: Arc<str>) -> Result<usize, LogError> {
-        let Some(found) = self.backend.partitions(&topic)? else {
-            return Err(LogError::Unreachable(format!("topic {topic} is not known to every broker yet")));
-        };
-        if found != self.partitions {
-            return Err(LogError::Refused(format!(
-                "topic {topic} has {found} partitions, the log has {}: they must be as many",
-                self.partitions
-            )));
+    /// Where the service's rows go from now on, or why they go nowhere.
+    fn add(&mut self, service: &Service, topic: Arc<str>) -> Result<Result<usize, String>, LogError> {
+        match self.have(&topic) {
+            Err(LogError::Refused(reason)) => return Ok(Err(reason)),
+            had => had?,
         }
         let partitions = self.partitions as usize;
         self.routes.push(Route { topic, targets: vec![None; partitions], told: vec![None; partitions] });
-        self.by_service.insert(service, Found::Topic(self.routes.len() - 1));
-        Ok(self.routes.len() - 1)
+        self.by_service.insert(service.clone(), Found::Topic(self.routes.len() - 1));
+        Ok(Ok(self.routes.len() - 1))
+    }
+
+    /// Sees to it that there is such a topic.
+    fn have(&self, topic: &str) -> Result<(), LogError> {
+        let found = match self.backend.partitions(topic)? {
+            None if !self.create => {
+                return Err(LogError::Refused(format!("topic {topic} is missing and may not be made")));
+            }
+            None => {
+                self.backend.create(topic, TopicKind::View, self.partitions)?;
+                tracing::info!(topic, "made a view topic");
+                self.backend.partitions(topic)?
+            }
+            found => found,
+        };
+        match found {
+            Some(found) if found == self.partitions => Ok(()),
+            Some(found) => {
+                let wanted = self.partitions;
+                Err(LogError::Refused(format!("topic {topic} has {found} partitions, the log has {wanted}")))
+            }
+            None => Err(LogError::Unreachable(format!("topic {topic} is not known to every broker yet"))),
+        }
     }
 
     fn is_allowed(&self, service: &Service) -> bool {

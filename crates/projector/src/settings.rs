@@ -9,8 +9,8 @@ use partyline_store::Options;
 pub struct Settings {
     /// A transaction takes at most this many commands.
     pub batch_commands: usize,
-    /// A transaction takes no more commands once its rows have this many bytes; half as many, if it has a part of a
-    /// history, for which the other partitions wait.
+    /// A transaction takes no more commands once it holds this many bytes of rows, counted once for all services that
+    /// see the same; half as many, if it has a part of a history, for which the other partitions wait.
     pub batch_bytes: usize,
     /// A transaction takes no more commands once it is this old.
     pub batch_age: Duration,

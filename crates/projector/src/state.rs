@@ -165,7 +165,8 @@ const NUMBERS: Codec<Number> = Codec {
     encode: codec::encode_number,
     decode: |bytes| codec::decode_number(bytes).map_err(|damaged| damaged.to_string()),
     weigh: |number| size_of::<Number>() + number.members.len() * 96 + number.seen.capacity() * 16,
-    keep: |_| true,
+    // What was never subscribed to remembers nothing, however many name it.
+    keep: |number| !number.members.is_empty(),
 };
 
 /// What the name of a holder or a writer takes, with the allocator's part.
@@ -257,5 +258,23 @@ impl Memory for Recall {
     fn entries(&mut self, channel: &ChannelId, from: u64, until: u64) -> Result<Vec<Entry>, WorkError> {
         self.list_name(channel, ENTRY_LIST);
         self.read_list((from, until), |bytes| codec::decode_entry(bytes).ok(), "no entry")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_that_had_a_service_are_kept() {
+        assert!(!(NUMBERS.keep)(&Number::default()));
+        let member = partyline_ledger::Member {
+            service: partyline_ledger::Service::new("desk").unwrap(),
+            display_others: partyline_ledger::Visibility::Masked,
+            share_own: partyline_ledger::Visibility::Full,
+            place: partyline_ledger::Place::Nowhere,
+            isolated: partyline_ledger::Lengths::default(),
+        };
+        assert!((NUMBERS.keep)(&Number { members: vec![member], ..Number::default() }));
     }
 }
