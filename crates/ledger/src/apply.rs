@@ -151,9 +151,10 @@ impl<M: Memory> Step<'_, M> {
         if std::mem::replace(&mut conversation.opened, true) {
             return Ok(());
         }
-        let lengths = self.number.lengths_mut(channel);
-        self.memory.append_conversation(id, lengths.conversations, customer)?;
-        lengths.conversations += 1;
+        if let Some(lengths) = self.number.lengths_mut(channel) {
+            self.memory.append_conversation(id, lengths.conversations, customer)?;
+            lengths.conversations += 1;
+        }
         self.publish_conversation(channel, id, customer)
     }
 
@@ -175,9 +176,10 @@ impl<M: Memory> Step<'_, M> {
             Some(author) => Writer::Service(author.service, author.origin.agent().cloned()),
         };
         entry.seq = self.memory.conversation_mut(id, &entry.customer)?.append(writer);
-        let lengths = self.number.lengths_mut(channel);
-        self.memory.append_entry(id, lengths.entries, &entry)?;
-        lengths.entries += 1;
+        if let Some(lengths) = self.number.lengths_mut(channel) {
+            self.memory.append_entry(id, lengths.entries, &entry)?;
+            lengths.entries += 1;
+        }
         let audience = self.number.audience(channel);
         masking::entry_rows(self.number, id, &entry, audience, &mut self.rows);
         Ok(entry.seq)

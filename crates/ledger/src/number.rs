@@ -128,13 +128,11 @@ impl Number {
         }
     }
 
-    pub(crate) fn lengths_mut(&mut self, channel: Channel) -> &mut Lengths {
+    /// The same, to be changed; nothing for a channel of another number.
+    pub(crate) fn lengths_mut(&mut self, channel: Channel) -> Option<&mut Lengths> {
         match channel {
-            Channel::Shared => &mut self.shared,
-            Channel::Isolated(ix) => match self.members.get_mut(usize::from(ix.0)) {
-                Some(member) => &mut member.isolated,
-                None => &mut self.shared,
-            },
+            Channel::Shared => Some(&mut self.shared),
+            Channel::Isolated(ix) => self.members.get_mut(usize::from(ix.0)).map(|member| &mut member.isolated),
         }
     }
 }

@@ -104,34 +104,42 @@ impl Part {
         rows: &mut Vec<Addressed>,
     ) -> Result<u64, M::Error> {
         let id = self.channel.id(name, number);
-        if let What::Entries { to, author } = &self.what {
-            let entries = memory.entries(&id, self.next, self.until)?;
-            for entry in &entries {
-                if author.is_none() || entry.author.as_ref().map(|by| by.service) == *author {
-                    masking::entry_rows(number, &id, entry, *to, rows);
+        match &self.what {
+            What::Entries { to, author } => {
+                let entries = memory.entries(&id, self.next, self.until)?;
+                for entry in &entries {
+                    if author.is_none() || entry.author.as_ref().map(|by| by.service) == *author {
+                        masking::entry_rows(number, &id, entry, *to, rows);
+                    }
                 }
+                Ok(entries.len() as u64)
             }
-            return Ok(entries.len() as u64);
-        }
-        let customers = memory.conversations(&id, self.next, self.until)?;
-        for customer in &customers {
-            let to = match self.what {
-                What::EndPickups { of, now_ms } => {
-                    let ends = memory.conversation(&id, customer)?.live(now_ms).is_some_and(|held| held.service == of);
+            What::Conversations { to } => {
+                let customers = memory.conversations(&id, self.next, self.until)?;
+                for customer in &customers {
+                    let row = conversation_row(number, memory.conversation(&id, customer)?, &id, customer);
+                    rows.push(Addressed { to: (*to).into(), row: Row::Conversation(row) });
+                }
+                Ok(customers.len() as u64)
+            }
+            What::EndPickups { of, now_ms } => {
+                let to = number.audience(self.channel);
+                let customers = memory.conversations(&id, self.next, self.until)?;
+                for customer in &customers {
+                    let ends =
+                        memory.conversation(&id, customer)?.live(*now_ms).is_some_and(|held| held.service == *of);
                     if !ends {
                         continue;
                     }
-                    memory.conversation_mut(&id, customer)?.held = None;
-                    number.audience(self.channel)
+                    let conversation = memory.conversation_mut(&id, customer)?;
+                    conversation.held = None;
+                    if !to.is_empty() {
+                        let row = conversation_row(number, conversation, &id, customer);
+                        rows.push(Addressed { to, row: Row::Conversation(row) });
+                    }
                 }
-                What::Conversations { to } => to.into(),
-                What::Entries { to, .. } => to,
-            };
-            if !to.is_empty() {
-                let row = conversation_row(number, memory.conversation(&id, customer)?, &id, customer);
-                rows.push(Addressed { to, row: Row::Conversation(row) });
+                Ok(customers.len() as u64)
             }
         }
-        Ok(customers.len() as u64)
     }
 }

@@ -81,7 +81,7 @@ pub struct Gained {
     pub bounds: Bounds,
     /// The group's position, read at this moment, not from memory.
     pub committed: Option<Committed>,
-    /// Whether no view topic has a record in this partition.
+    /// Whether no view topic has a record in this partition. Looked for only where there is no position.
     pub views_empty: bool,
 }
 

@@ -5,6 +5,10 @@ use std::{
     process::ExitCode,
 };
 
+use partyline_log::LogError;
+use partyline_projector::WorkError;
+use partyline_store::StoreError;
+
 /// How a verb that ran to its end left things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -33,10 +37,53 @@ pub fn code(result: anyhow::Result<Exit>) -> ExitCode {
         Ok(Exit::Differs) => ExitCode::from(1),
         // Who reads our output has seen enough (`| head`).
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(error) if error.is::<Usage>() => {
             say(format_args!("partyline: {error:#}"));
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 3 })
+            ExitCode::from(2)
         }
+        Err(error) => {
+            match reason(&error) {
+                Some(reason) => say(format_args!("partyline: {reason}: {error:#}")),
+                None => say(format_args!("partyline: {error:#}")),
+            }
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// The name of the reason why the log or a store could not be used; nothing where the text begins with one.
+fn reason(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(|cause| {
+        let of_worker = cause.downcast_ref::<WorkError>();
+        let of_log = of_worker.map_or_else(
+            || cause.downcast_ref(),
+            |error| if let WorkError::Log(error) = error { Some(error) } else { None },
+        );
+        let of_store = of_worker.map_or_else(
+            || cause.downcast_ref(),
+            |error| if let WorkError::Store(error) = error { Some(error) } else { None },
+        );
+        of_log.map(name_of_log).or_else(|| of_store.map(name_of_store))
+    })
+}
+
+fn name_of_log(error: &LogError) -> &'static str {
+    match error {
+        LogError::Unreachable(_) => "LOG_UNREACHABLE",
+        LogError::Transaction(_) => "NOT_COMMITTED",
+        LogError::Fenced(_) | LogError::InUse(_) => "IN_USE",
+        LogError::NoTopic(_) => "NO_TOPIC",
+        LogError::OutOfRange(_) => "OUT_OF_RANGE",
+        LogError::Refused(_) => "REFUSED",
+        LogError::Embedded { .. } => "LOG_UNUSABLE",
+    }
+}
+
+fn name_of_store(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::InUse { .. } => "IN_USE",
+        StoreError::Generation { .. } => "OTHER_GENERATION",
+        _ => "STORE_UNUSABLE",
     }
 }
 
@@ -67,6 +114,12 @@ mod tests {
         assert_eq!(as_text(Ok(Exit::differs_if(true))), expected(1));
         assert_eq!(as_text(Err(Usage("wrong".to_owned()).into())), expected(2));
         assert_eq!(as_text(Err(anyhow::anyhow!("the log is gone"))), expected(3));
+        let named = |error: anyhow::Error| reason(&error.context("opening"));
+        assert_eq!(named(anyhow::anyhow!("NO_VIEW: none")), None);
+        assert_eq!(named(LogError::NoTopic("t".to_owned()).into()), Some("NO_TOPIC"));
+        assert_eq!(named(WorkError::from(LogError::Refused("no".to_owned())).into()), Some("REFUSED"));
+        let in_use = StoreError::InUse { dir: "/d".into() };
+        assert_eq!(named(WorkError::from(in_use).into()), Some("IN_USE"));
         let pipe = io::Error::from(ErrorKind::BrokenPipe);
         assert_eq!(as_text(Err(anyhow::Error::from(pipe).context("writing rows"))), expected(0));
     }

@@ -1,6 +1,7 @@
 //! `partyline replay`: a service's view, built from the log into a scratch store.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -11,8 +12,9 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
+use partyline_log::LogError;
 use partyline_projector::{
-    Layout, Replay, ReplaySpan, ReplayedRows, ReplayedView, Settings, ViewSummary, replay_spans,
+    Layout, Replay, ReplaySpan, ReplayedRows, ReplayedView, Settings, ViewSummary, WorkError, replay_spans,
 };
 
 use crate::{
@@ -35,8 +37,15 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     let scratch = tempfile::Builder::new().prefix("partyline-replay").tempdir().context("a scratch directory")?;
     let place = Place::of(args, scratch.path())?;
+    let mut partitions = BTreeSet::new();
+    if let Some(twice) = args.to_offset.iter().find(|span| !partitions.insert(span.partition)) {
+        return Err(Usage(format!("--to-offset: partition {} is there twice", twice.partition)).into());
+    }
     let log = config.connect_existing()?;
-    let spans = replay_spans(&log.backend, &args.to_offset)?;
+    let spans = replay_spans(&log.backend, &args.to_offset).map_err(|error| match error {
+        WorkError::Log(LogError::OutOfRange(problem)) => Usage(format!("--to-offset: {problem}")).into(),
+        error => anyhow::Error::from(error),
+    })?;
     let mut view = ReplayedView::open(&log.backend, &args.service, place.dir(), config.work.clone())?;
     let groups = Groups::of(&spans);
     let replays = groups.spans.iter().enumerate().map(|(group, spans)| {

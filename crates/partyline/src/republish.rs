@@ -20,7 +20,7 @@ use crate::{
     ask::ViewClient,
     cli::RepublishArgs,
     config::Config,
-    exit::{Exit, say},
+    exit::{Exit, Usage, say},
     publish::{Chunk, Engine, Good, Item},
     run::{Signals, Stop, patiently},
 };
@@ -43,12 +43,12 @@ pub fn run(args: &RepublishArgs, config: &Config) -> anyhow::Result<Exit> {
         Some(number) => BTreeSet::from([number.as_str().to_owned()]),
         None => numbers(&*log.backend, service, config, &signals.stop)?,
     };
-    anyhow::ensure!(
-        signals.stop.is_set() || !numbers.is_empty(),
-        "{service} was never subscribed to a number: there is nothing to publish"
-    );
     if signals.stop.is_set() {
         return Ok(Exit::Differs);
+    }
+    if numbers.is_empty() {
+        let problem = format!("{service} was never subscribed to a number: there is nothing to publish");
+        return Err(Usage(problem).into());
     }
     say(format_args!("partyline: a republish command for {} numbers of {service}", numbers.len()));
     let engine = patiently(&signals.stop, || Engine::new(&*log.backend, None, config.json))?;

@@ -65,12 +65,8 @@ impl Indexes {
         if self.0.len() <= at {
             self.0.resize(at + 1, 0);
         }
-        match self.0.get_mut(at) {
-            Some(count) => {
-                *count += 1;
-                *count - 1
-            }
-            None => 0,
-        }
+        let next = self.0[at];
+        self.0[at] += 1;
+        next
     }
 }

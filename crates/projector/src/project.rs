@@ -368,11 +368,6 @@ impl Project {
     pub fn counts(&self) -> Counts {
         self.outbox.counts
     }
-
-    /// Bytes of its stores on disk.
-    pub fn store_bytes(&self) -> u64 {
-        self.database.size_bytes()
-    }
 }
 
 /// Applies a record of which everything was published before.

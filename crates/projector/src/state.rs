@@ -116,11 +116,13 @@ pub(crate) fn open(
     Ok(opened.database)
 }
 
-/// Takes the checkpoints of some partitions, all or none.
+/// Takes the checkpoints of some partitions, of as many together as a database may take.
 pub(crate) fn checkpoint(database: &Database, states: &mut [&mut PartitionState]) -> Result<(), WorkError> {
-    let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
-    database.checkpoint(&mut due)?;
-    states.iter_mut().for_each(|state| state.since_checkpoint = 0);
+    for states in states.chunks_mut(Database::CHECKPOINT_STORES) {
+        let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
+        database.checkpoint(&mut due)?;
+        states.iter_mut().for_each(|state| state.since_checkpoint = 0);
+    }
     Ok(())
 }
 

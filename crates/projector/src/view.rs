@@ -28,7 +28,6 @@ pub struct View {
     settings: Settings,
     checkpointed: Instant,
     since_checkpoint: u64,
-    rows_taken: u64,
 }
 
 /// A view's rows, and how far they have come.
@@ -82,7 +81,7 @@ impl View {
         let reader = backend.reader(&topic, &from)?;
         rows.position.topic = from.into_iter().collect();
         let records = Records::default();
-        Ok(Self { rows, reader, records, settings, checkpointed: now, since_checkpoint: 0, rows_taken: 0 })
+        Ok(Self { rows, reader, records, settings, checkpointed: now, since_checkpoint: 0 })
     }
 
     /// Takes what is there, or waits up to `wait` for it; keeps it when that is due.
@@ -97,7 +96,6 @@ impl View {
                 self.rows.position.reflects.extend(PositionRow::decode(value).map(|row| (row.partition, row)));
             } else {
                 self.rows.rows.put(key, value)?;
-                self.rows_taken += 1;
             }
         }
         self.rows.position.topic.iter_mut().for_each(|(partition, at)| *at = self.reader.position(*partition));
@@ -145,11 +143,6 @@ impl View {
     /// The position in a partition of its topic: everything below is taken.
     pub fn position(&self, partition: Partition) -> Offset {
         self.reader.position(partition)
-    }
-
-    /// Rows taken since it was opened.
-    pub fn rows_taken(&self) -> u64 {
-        self.rows_taken
     }
 }
 

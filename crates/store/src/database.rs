@@ -29,7 +29,6 @@ pub struct Options {
 /// An open database.
 pub struct Database {
     pub(crate) base: Arc<Base>,
-    pub(crate) identity: Identity,
 }
 
 /// What [`Database::open`] made of the folder.
@@ -60,6 +59,10 @@ pub struct Due<'a> {
 }
 
 impl Database {
+    /// So many stores can have their checkpoints together: each is a key of one batch, and with more sled's memory
+    /// explodes.
+    pub const CHECKPOINT_STORES: usize = 256;
+
     /// Opens the database in `dir`, or makes one. Whatever is doubtful (another identity, an unknown format, an error on
     /// opening, a machine that stopped while it was open, damage) is renamed to `<dir>.aside-<n>`, and a new one made.
     ///
@@ -79,12 +82,6 @@ impl Database {
         open::open_existing(dir, options, &place::boot_id())
     }
 
-    /// What it is a copy of.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
     /// The store of this name; empty if there was none. One name can be open once at a time.
     ///
     /// # Errors
@@ -97,7 +94,8 @@ impl Database {
     /// Takes the checkpoints of several stores: all of them or none, whatever happens meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] if a store is not of this database, its parts are others, or the database is read-only.
+    /// [`StoreError::Misuse`] if a store is not of this database, its parts are others, the database is read-only, or
+    /// there are more stores than [`Database::CHECKPOINT_STORES`].
     /// After any other error the database must be opened again; then each store is as this checkpoint or as the one
     /// before left it, and its position says which.
     pub fn checkpoint(&self, due: &mut [Due<'_>]) -> Result<(), StoreError> {
@@ -124,12 +122,6 @@ impl Database {
     pub fn distrust(&self, reason: impl Into<String>) {
         let _ = self.base.fail(StoreError::damaged(reason));
     }
-
-    /// Bytes it takes on disk.
-    #[must_use]
-    pub fn size_bytes(&self) -> u64 {
-        self.base.engine.call(sled::Db::size_on_disk).unwrap_or(0)
-    }
 }
 
 /// See [`Database::checkpoint`].
@@ -137,6 +129,9 @@ pub(crate) fn checkpoint(base: &Arc<Base>, due: &mut [Due<'_>]) -> Result<(), St
     base.check()?;
     if base.read_only {
         return Err(StoreError::Misuse("it was opened for reading".into()));
+    }
+    if due.len() > Database::CHECKPOINT_STORES {
+        return Err(StoreError::Misuse(format!("{} stores are due at once", due.len())));
     }
     due.iter().try_for_each(|due| check(base, due))?;
     attempt(base, due).map_err(|error| base.fail(error))

@@ -3,7 +3,7 @@
 /// So many bytes are hashed at once: BLAKE3 is several times faster on many of its chunks of 1 KiB than on one.
 const HASHED_BYTES: usize = 64 << 10;
 
-/// Computed over rows in the order of their keys, as [`Table::scan`](crate::Table::scan) gives them. It depends on that
+/// Computed over rows in the order of their keys, as a store's scans give them. It depends on that
 /// order: rows in another order give another digest.
 #[derive(Debug, Clone, Default)]
 pub struct Digest {

@@ -131,5 +131,5 @@ pub(crate) fn close(engine: Engine, place: &Place, checkpoints: u64) -> Result<(
 }
 
 fn database(engine: Engine, place: Place, meta: Meta, read_only: bool) -> Database {
-    Database { base: Arc::new(Base::new(engine, place, meta.checkpoints, read_only)), identity: meta.identity }
+    Database { base: Arc::new(Base::new(engine, place, meta.checkpoints, read_only)) }
 }

@@ -194,7 +194,7 @@ fn killed_processes_leave_whole_checkpoints() {
 }
 
 const WRITTEN_BYTES: usize = 192 << 20;
-/// It was 31 MB, and 53 to 57 without the reads that follow a write.
+/// Without the reads that follow a write it is over 50 MB.
 const RESIDENT_BYTES: usize = 42 << 20;
 
 /// The process that writes: lists that grow in turn, of bytes that cannot be compressed.

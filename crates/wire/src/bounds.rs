@@ -54,19 +54,19 @@ pub fn visibility(field: &'static str, value: i32, default: Visibility) -> Check
 /// An agent is required unless the reply is automation.
 pub fn origin(value: i32, agent: &str) -> Checked<Origin> {
     let origin = pb::Origin::try_from(value).map_err(|_| unknown_value("reply.origin", value, ORIGINS))?;
-    let is_agent = matches!(origin, pb::Origin::Unspecified | pb::Origin::Agent);
     let agent = match agent {
-        "" if is_agent => return Err(Invalid::new("reply.agent", "is required unless origin is automation")),
         "" => None,
         text => Some(named("reply.agent", Agent::new(text))?),
     };
-    Ok(match (origin, agent) {
-        (pb::Origin::Bot, agent) => Origin::Bot(agent),
-        (pb::Origin::AutoReply, agent) => Origin::AutoReply(agent),
-        (pb::Origin::Workflow, agent) => Origin::Workflow(agent),
-        (pb::Origin::Notification, agent) => Origin::Notification(agent),
-        (_, Some(agent)) => Origin::Agent(agent),
-        (_, None) => return Err(Invalid::new("reply.agent", "is required unless origin is automation")),
+    Ok(match origin {
+        pb::Origin::Bot => Origin::Bot(agent),
+        pb::Origin::AutoReply => Origin::AutoReply(agent),
+        pb::Origin::Workflow => Origin::Workflow(agent),
+        pb::Origin::Notification => Origin::Notification(agent),
+        pb::Origin::Unspecified | pb::Origin::Agent => {
+            let required = || Invalid::new("reply.agent", "is required unless origin is automation");
+            Origin::Agent(agent.ok_or_else(required)?)
+        }
     })
 }
 

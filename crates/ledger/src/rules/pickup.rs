@@ -19,12 +19,12 @@ pub(crate) fn pickup<M: Memory>(step: &mut Step<'_, M>, pickup: &Pickup) -> Resu
         return Ok(Err(Stop::Duplicate));
     }
     let live = conversation.live(now_ms).cloned();
-    let own = live.as_ref().filter(|held| held.is_by(service, agent));
+    let is_own = live.as_ref().is_some_and(|held| held.is_by(service, agent));
     if !pickup.release || conversation.opened {
         conversation.others.remember(known_as);
     }
     if pickup.release {
-        if own.is_none() {
+        if !is_own {
             return Ok(Err(Stop::Rejected(Reason::NotHolder)));
         }
         conversation.held = None;
@@ -35,7 +35,7 @@ pub(crate) fn pickup<M: Memory>(step: &mut Step<'_, M>, pickup: &Pickup) -> Resu
     step.open(channel, &id, customer)?;
     let mut taken = Held::from(now_ms, service, agent, pickup.hold_for_s);
     match &live {
-        Some(own) if own.is_by(service, agent) => taken.since_ms = own.since_ms,
+        Some(held) if is_own => taken.since_ms = held.since_ms,
         Some(other) => {
             let kind = if pickup.take_over { WarningKind::TakenOver } else { WarningKind::AlreadyPickedUp };
             let warning = Warning { kind, by: (service, agent), holder: Some(other), seq: 0, latest_seq: 0 };

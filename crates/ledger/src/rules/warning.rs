@@ -19,12 +19,13 @@ pub(super) struct Warning<'a> {
 impl<M: Memory> Step<'_, M> {
     /// Publishes a warning to the services named in it, once each.
     pub(super) fn warn(&mut self, id: &ChannelId, customer: &Customer, warning: &Warning<'_>) -> Result<(), M::Error> {
-        let conversation = self.conversation(id, customer)?;
-        let slot = u8::try_from(conversation.warnings % SLOTS).unwrap_or_default();
-        conversation.warnings += 1;
         let named =
             |ix: ServiceIx, agent: &Agent| self.number.member(ix).map(|member| (member.service.clone(), agent.clone()));
         let Some(by) = named(warning.by.0, warning.by.1) else { return Ok(()) };
+        let holder = warning.holder.and_then(|held| named(held.service, &held.agent));
+        let conversation = self.conversation(id, customer)?;
+        let slot = u8::try_from(conversation.warnings % SLOTS).unwrap_or_default();
+        conversation.warnings += 1;
         let to: ServiceSet =
             [Some(warning.by.0), warning.holder.map(|held| held.service)].into_iter().flatten().collect();
         let row = WarningRow {
@@ -33,7 +34,7 @@ impl<M: Memory> Step<'_, M> {
             slot,
             kind: warning.kind,
             by,
-            holder: warning.holder.and_then(|held| named(held.service, &held.agent)),
+            holder,
             seq: warning.seq,
             latest_seq: warning.latest_seq,
             at_ms: self.at.time_ms,

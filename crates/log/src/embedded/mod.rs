@@ -1,7 +1,7 @@
 //! The log in one SQLite file, for several processes at once.
 //!
 //! - the directory: `home.rs` has its connections, its locks and the names of its errors; `bell.rs` wakes threads.
-//! - the file: `schema.rs` has the tables and the format's version, `layout.rs` how a record's id is packed.
+//! - the file: `schema.rs` has the tables and the format's version, `layout.rs` which table a record is in.
 //! - writing: `writer.rs` is the one place that begins a transaction; `intake.rs` (the projector's end) and
 //!   `publisher.rs` (producers) go through it.
 //! - reading: `cursor.rs` waits for records and reads them; `intake.rs` and `reader.rs` go through it.

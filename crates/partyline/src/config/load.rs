@@ -57,6 +57,7 @@ pub fn load(global: &Global, env: impl IntoIterator<Item = (OsString, OsString)>
     }
     if config.log == LogAddress::Embedded(PathBuf::new()) {
         config.log = LogAddress::Embedded(Layout::new(&config.data).embedded_log());
+        given.entry("log").and_modify(|(value, _)| *value = config.log.to_string());
     }
     let settings = KEYS.iter().map(|key| {
         let (value, source) = given.remove(key.name).unwrap_or_else(|| ((key.default)(&config), "default".to_owned()));

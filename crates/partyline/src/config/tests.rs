@@ -41,7 +41,7 @@ fn the_embedded_log_is_in_the_data_directory() {
     for log in ["", "log = 'embedded:'"] {
         let Loaded { config, shown } = loaded(&format!("data = '/d'\n{log}"), &[], Global::default()).unwrap();
         assert_eq!(config.log, LogAddress::Embedded(config.layout().embedded_log()));
-        assert_eq!(shown.first().unwrap().key, "log");
+        assert_eq!((&*shown[0].key, &*shown[0].value), ("log", &*config.log.to_string()));
     }
 }
 

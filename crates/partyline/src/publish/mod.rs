@@ -31,8 +31,12 @@ pub fn run(args: &PublishArgs, config: &Config) -> anyhow::Result<Exit> {
     let input: Box<dyn io::Read + Send> = if args.file.as_os_str() == "-" {
         Box::new(io::stdin())
     } else {
-        let opened = File::open(&args.file);
-        Box::new(opened.map_err(|error| Usage(format!("{}: {error}", args.file.display())))?)
+        let wrong = |error: io::Error| Usage(format!("{}: {error}", args.file.display()));
+        let file = File::open(&args.file).map_err(wrong)?;
+        if file.metadata().map_err(wrong)?.is_dir() {
+            return Err(wrong(io::ErrorKind::IsADirectory.into()).into());
+        }
+        Box::new(file)
     };
     let signals = Signals::listen()?;
     let log = config.connect()?;

@@ -6,7 +6,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use partyline_log::LogError;
 use partyline_projector::{Progress, Settings, View, WorkError};
 use tokio::runtime::Handle;
 
@@ -34,7 +33,11 @@ pub fn follow(args: &FollowArgs, config: &Config) -> anyhow::Result<Exit> {
     let log = config.connect_existing()?;
     let topic = log.backend.topics().view(args.service.as_str());
     if patiently(&signals.stop, || log.backend.partitions(&topic))?.is_none() {
-        return Err(LogError::NoTopic(topic.to_string()).into());
+        let service = &args.service;
+        anyhow::bail!(
+            "NO_TOPIC: there is no topic {topic}; the projector makes it with the first row of {service}, or \
+             `partyline topics create --services {service}` does"
+        );
     }
     let end = match args.until_end {
         true => Some(patiently(&signals.stop, || End::of(&*log.backend, &topic))?),

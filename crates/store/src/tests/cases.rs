@@ -209,3 +209,20 @@ fn a_digest_depends_on_the_rows_and_not_on_how_they_were_written() {
     }
     assert_eq!(of(&rows), whole.finalize().to_hex().to_string());
 }
+
+#[test]
+fn more_stores_than_a_batch_may_have_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = open(&dir.path().join("store")).unwrap().database;
+    let mut stores: Vec<_> =
+        (0..=Database::CHECKPOINT_STORES).map(|n| database.store(&n.to_string()).unwrap()).collect();
+    let due = |stores: &mut [Store]| {
+        let mut due: Vec<_> =
+            stores.iter_mut().map(|store| Due { store, position: b"1".to_vec(), parts: Vec::new() }).collect();
+        database.checkpoint(&mut due)
+    };
+    assert!(matches!(due(&mut stores), Err(StoreError::Misuse(_))));
+    assert_eq!(stores[0].position(), None);
+    due(&mut stores[1..]).unwrap();
+    assert!(stores[1..].iter().all(|store| store.position() == Some(b"1")));
+}
