@@ -1,7 +1,9 @@
-//! Tests of the encodings: the contract's JSON, what protobuf tolerates, what is refused, and round trips.
+//! Tests of the encodings: the contract's JSON, what protobuf tolerates, what is refused, round trips, and the hashes of
+//! ids.
 
 mod descriptors;
 mod examples;
+mod known;
 mod outcomes;
 mod quick;
 mod refused;
