@@ -156,6 +156,37 @@ fn who_joins_gets_the_whole_history_masked_for_it() {
     );
 }
 
+/// A history tells the last pickup, though it ran out: readers compare its end with the time.
+#[test]
+fn a_history_tells_a_pickup_that_ran_out() {
+    check(
+        "
+        0 subscribe desk ...
+        0 subscribe crm ...
+        1 pickup desk mia hold_for_s=2 ...
+        1 pickup crm ravi hold_for_s=100 customer=8 ...
+        3 subscribe sales
+          crm: channel desk,crm,sales MASKED FULL
+          desk: channel desk,crm,sales MASKED FULL
+          sales: channel desk,crm,sales MASKED FULL
+          sales: conversation 7 desk/mia 1..3
+          sales: conversation 8 crm/ravi 1..101
+        50 republish crm
+          crm: channel desk,crm,sales MASKED FULL
+          crm: conversation 7 desk/mia 1..3
+          crm: conversation 8 crm/ravi 1..101
+        60 unsubscribe crm ...
+        61 unsubscribe desk
+          desk: channel left
+          sales: channel sales MASKED FULL
+        62 republish sales
+          sales: channel sales MASKED FULL
+          sales: conversation 7 desk/mia 1..3
+          sales: conversation 8 free
+        ",
+    );
+}
+
 #[test]
 fn an_author_that_left_keeps_its_last_setting() {
     then(

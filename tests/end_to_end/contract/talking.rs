@@ -185,3 +185,54 @@ fn unseen_entries_are_those_of_others() {
         ",
     );
 }
+
+/// Whose an entry is, its service and agent say, however it was written.
+#[test]
+fn automation_in_an_agents_name_is_the_agents_own() {
+    for origin in ["BOT", "AUTO_REPLY", "WORKFLOW", "NOTIFICATION"] {
+        let newest = |agent: &str, warning: &str| {
+            check(&format!(
+                "
+                0 subscribe desk ...
+                1 message hi ...
+                2 reply desk text=x agent={agent} origin={origin} ...
+                3 reply desk mia y seen_seq=1
+                  desk: entry 3 desk/mia FULL y
+                  {warning}
+                  desk: conversation 7 desk/mia 3..1803
+                "
+            ));
+        };
+        newest("mia", "");
+        newest("ravi", "desk: warning 0 UNSEEN_ENTRIES by desk/mia over - 3 2");
+        newest("", "desk: warning 0 UNSEEN_ENTRIES by desk/mia over - 3 2");
+    }
+    // What came before it is still another's.
+    check(
+        "
+        0 subscribe desk ...
+        1 message hi ...
+        2 message ho ...
+        3 reply desk mia x origin=NOTIFICATION ...
+        4 reply desk mia y seen_seq=1
+          desk: entry 4 desk/mia FULL y
+          desk: warning 0 UNSEEN_ENTRIES by desk/mia over - 4 2
+          desk: conversation 7 desk/mia 4..1804
+        ",
+    );
+    // The same name in another service is another agent.
+    check(
+        "
+        0 subscribe crm ...
+        0 subscribe desk ...
+        1 message hi ...
+        2 reply crm mia x origin=NOTIFICATION ...
+        3 reply desk mia y seen_seq=1
+          crm: entry 3 desk/mia MASKED ?
+          crm: conversation 7 desk/mia 3..1803
+          desk: entry 3 desk/mia FULL y
+          desk: warning 0 UNSEEN_ENTRIES by desk/mia over - 3 2
+          desk: conversation 7 desk/mia 3..1803
+        ",
+    );
+}
