@@ -10,6 +10,7 @@ mod leaks;
 mod ledger;
 mod malformed;
 mod memory;
+mod outcomes;
 mod properties;
 mod routing;
 mod rules;
