@@ -4,6 +4,7 @@
 
 mod chaos;
 mod contract;
+mod dead_letters;
 mod foreign;
 mod kafka_starts;
 mod leaks;
