@@ -6,6 +6,7 @@ mod chaos;
 mod contract;
 mod dead_letters;
 mod foreign;
+mod freshness;
 mod kafka_starts;
 mod leaks;
 mod ledger;
