@@ -7,6 +7,7 @@ mod contract;
 mod dead_letters;
 mod foreign;
 mod freshness;
+mod golden;
 mod kafka_starts;
 mod leaks;
 mod ledger;

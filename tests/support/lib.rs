@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
 
 pub mod encode;
+pub mod fixed_time;
 pub mod model;
 pub mod naive;
 pub mod process;
