@@ -301,7 +301,7 @@ fn kafka_twins() {
     });
     let (index, status) = ended.unwrap();
     assert_eq!(status.code(), Some(3), "{}", scene.said());
-    assert!(scene.said().contains("partyline: another process runs as the same member"), "{}", scene.said());
+    assert!(scene.said().contains("partyline: IN_USE: another process runs as the same member"), "{}", scene.said());
     twins.remove(index);
     scene.rig.publish(rest);
     committed(&scene, 4_000);

@@ -16,3 +16,8 @@ mod memory;
 mod outcomes;
 mod properties;
 mod publishing;
+mod routing;
+mod rules;
+mod starts;
+mod stopping;
+mod tidy;

@@ -200,3 +200,24 @@ fn without_a_projector_it_gives_up() {
     let receipts: Vec<_> = (1..).zip(&commands).map(|(line, command)| scene.receipt(line, command)).collect();
     assert_eq!(objects(&output), receipts, "they are in the log all the same");
 }
+
+/// The first rows of a service make its topic, and then `up` a view: it is waited for, and answers once it has read them.
+#[test]
+fn who_asks_right_after_waiting_sees_what_was_published() {
+    let scene = Scene::up();
+    let [number, _] = NUMBERS;
+    let lines = [subscribe("s1", number), message("m1", number, "w1")].map(|command| command.to_string());
+    assert!(scene.publish(&lines, &["--wait"]).status.success());
+    let data = scene.rig.data("up").root().display().to_string();
+    let ask = |what: &[&str]| run(&[&["--log", &scene.log, "--data", &data, "view"], what].concat(), &[]);
+    let seen = ask(&["timeline", "desk", number, "7"]);
+    assert!(seen.status.success() && text(&seen.stdout).contains("Where is my parcel?"), "{}", text(&seen.stderr));
+    for n in 2..20 {
+        let line = message(&format!("m{n}"), number, &format!("w{n}")).to_string();
+        assert!(scene.publish(&[line], &["--wait"]).status.success());
+        assert!(text(&ask(&["rows", "desk"]).stdout).contains(&format!("\"w{n}\"")), "message {n}");
+    }
+    let missing = ask(&["rows", "crm"]);
+    assert_eq!(missing.status.code(), Some(3));
+    assert!(text(&missing.stderr).starts_with("partyline: NO_VIEW: "), "{}", text(&missing.stderr));
+}

@@ -20,7 +20,7 @@ pub enum LogError {
     #[error("offset out of range: {0}")]
     OutOfRange(String),
     /// Another process holds what may be held only once.
-    #[error("in use: {0}")]
+    #[error("{0}")]
     InUse(String),
     /// Wrong configuration, refused credentials, no permission: trying again does not help.
     #[error("{0}")]
