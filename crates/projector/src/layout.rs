@@ -24,7 +24,7 @@ impl Layout {
         &self.root
     }
 
-    /// Locked by the projector that runs here; there once one ever did.
+    /// Locked by the projector that runs here.
     pub fn projector_lock(&self) -> PathBuf {
         self.root.join("project.lock")
     }

@@ -41,17 +41,15 @@ impl ViewClient {
     pub fn open(layout: &Layout, service: &str) -> anyhow::Result<Self> {
         let never = Stop::default();
         let deadline = Instant::now() + STARTING;
-        let may_come = layout.projector_lock().exists();
         loop {
             if let Some(stream) = connect(layout, service)? {
                 return Ok(Self { source: Source::Worker(stream) });
             }
             match ViewStore::open_existing(&layout.view_store(service)) {
                 Ok(store) => return Ok(Self { source: Source::Store(Box::new(store)) }),
-                Err(WorkError::Store(StoreError::InUse { .. })) if Instant::now() < deadline => {
-                    never.wait(LOOK_AGAIN);
-                }
-                Err(WorkError::Store(StoreError::Missing { .. })) if may_come && Instant::now() < deadline => {
+                Err(WorkError::Store(StoreError::InUse { .. } | StoreError::Missing { .. }))
+                    if Instant::now() < deadline =>
+                {
                     never.wait(LOOK_AGAIN);
                 }
                 Err(WorkError::Store(StoreError::Missing { .. })) => anyhow::bail!(
