@@ -21,7 +21,7 @@ use crate::{
 
 /// A record of a view topic.
 #[derive(Debug, Clone, PartialEq)]
-enum Told {
+pub enum Told {
     /// A row, by the offset of its cause.
     Row(Offset),
     /// A position row: its next offset.
@@ -33,9 +33,9 @@ fn number(value: &Value, name: &str) -> u64 {
 }
 
 /// Log time of every command.
-type Clock = BTreeMap<(Partition, Offset), i64>;
+pub type Clock = BTreeMap<(Partition, Offset), i64>;
 
-fn clock(rig: &Rig) -> Clock {
+pub fn clock(rig: &Rig) -> Clock {
     rig.read(&rig.log.topics().commands).into_iter().map(|record| (record.at, record.at_ms)).collect()
 }
 
@@ -54,7 +54,7 @@ fn told(record: &Read, clock: &Clock) -> Told {
 
 /// A service's topic by partition. In each no offset goes back, below a position nothing comes after it, and nothing is
 /// left without one.
-fn topic(rig: &Rig, service: &str, clock: &Clock) -> BTreeMap<Partition, Vec<Told>> {
+pub fn topic(rig: &Rig, service: &str, clock: &Clock) -> BTreeMap<Partition, Vec<Told>> {
     let mut topic: BTreeMap<Partition, Vec<Told>> = BTreeMap::new();
     for record in rig.read(&rig.log.topics().view(service)) {
         topic.entry(record.at.0).or_default().push(told(&record, clock));

@@ -24,26 +24,24 @@ fn message(id: &str) -> Value {
     command(id, NUMBER, "message", body)
 }
 
-/// Projects what comes after `began`, as if it were so much later.
-fn project_at(rig: &Rig, settings: &Settings, later: &[(Duration, Vec<Value>)]) -> Counts {
+/// Projects these commands, as if it were so much later.
+fn project_at(rig: &Rig, settings: &Settings, after: Duration, commands: &[Value]) -> Counts {
     let mut project = rig.project("one", settings.clone()).unwrap();
-    let began = Instant::now();
-    for (after, commands) in later {
-        rig.publish(commands);
-        let end = rig.log.bounds(&rig.log.topics().commands).unwrap()[0].end;
-        let deadline = Instant::now() + PATIENCE;
-        while project.positions().all(|(_, at)| at < end) {
-            assert!(Instant::now() < deadline, "it has stopped");
-            project.step(began + *after, Duration::from_millis(5)).unwrap();
-        }
+    let now = Instant::now() + after;
+    rig.publish(commands);
+    let end = rig.log.bounds(&rig.log.topics().commands).unwrap()[0].end;
+    let deadline = Instant::now() + PATIENCE;
+    while project.positions().all(|(_, at)| at < end) {
+        assert!(Instant::now() < deadline, "it has stopped");
+        project.step(now, Duration::from_millis(5)).unwrap();
     }
-    project.close(began + LATER * 3).unwrap()
+    project.close(now).unwrap()
 }
 
 /// Two services, of which `crm` has no topic of use: the other one's rows all go out, and those of `crm` are counted.
 fn goes_on(rig: &Rig, crm: &str, settings: &Settings) {
-    let commands = vec![subscribe("s1", "desk"), subscribe("s2", crm), message("m1")];
-    let counts = project_at(rig, settings, &[(Duration::ZERO, commands)]);
+    let commands = [subscribe("s1", "desk"), subscribe("s2", crm), message("m1")];
+    let counts = project_at(rig, settings, Duration::ZERO, &commands);
     // Its channel, the conversation, the entry.
     assert_eq!((counts.commands, counts.unrouted), (3, 3));
     assert_eq!(rig.rows("desk").len(), 4);
@@ -88,12 +86,11 @@ fn a_topic_that_comes_later() {
     let settings = Settings { create_topics: false, ..Settings::default() };
     goes_on(&rig, "crm", &settings);
     assert_eq!(rig.services(), ["desk"]);
-    let made = || rig.log.create(&rig.log.topics().view("crm"), TopicKind::View, 1).unwrap();
     let republish = command("r1", NUMBER, "republish", json!({"service": "crm"}));
-    let counts = project_at(&rig, &settings, &[(Duration::ZERO, vec![message("m2")])]);
+    let counts = project_at(&rig, &settings, Duration::ZERO, &[message("m2")]);
     assert_eq!(counts.unrouted, 1);
-    made();
-    let counts = project_at(&rig, &settings, &[(LATER, vec![republish])]);
+    rig.log.create(&rig.log.topics().view("crm"), TopicKind::View, 1).unwrap();
+    let counts = project_at(&rig, &settings, LATER, &[republish]);
     assert_eq!(counts.unrouted, 0);
     assert_eq!(rig.rows("crm").len(), 4);
     assert_eq!(rig.views_equal_replays().len(), 2);

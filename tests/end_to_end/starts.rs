@@ -13,9 +13,10 @@ use partyline_tests::{
     rig::{Rig, exactly_once},
     workload::command,
 };
-use partyline_wire::PositionRow;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::freshness;
 
 pub const NUMBER: &str = "+4930111222";
 
@@ -174,19 +175,8 @@ fn cut_history(rig: &Rig) {
     // Its channel, every conversation, every entry (all 8,999 messages, and the last one).
     assert_eq!(rig.rows("crm").len(), 1 + 8_999 + 8_999 + 1);
     rig.views_equal_replays();
-    positions_are_true(rig, "crm");
-}
-
-/// Each position row has the log time of the last command below it; a command that is half told is not below.
-fn positions_are_true(rig: &Rig, service: &str) {
-    let log = rig.read(&rig.log.topics().commands);
-    let rows = rig.read(&rig.log.topics().view(service));
-    let positions: Vec<_> = rows.iter().filter(|row| row.key == "position/0").collect();
-    assert!(positions.len() > 6);
-    for row in positions {
-        let PositionRow { next_offset, at_ms, .. } = PositionRow::decode(&row.value).unwrap();
-        assert_eq!(at_ms, log[next_offset as usize - 1].at_ms, "at {next_offset}");
-    }
+    let told = freshness::topic(rig, "crm", &freshness::clock(rig));
+    assert!(told[&0].iter().filter(|told| matches!(told, freshness::Told::Position(_))).count() > 6);
 }
 
 fn committed_rows(rig: &Rig) -> String {

@@ -53,17 +53,11 @@ pub fn code(result: anyhow::Result<Exit>) -> ExitCode {
 
 /// The name of the reason why the log or a store could not be used; nothing where the text begins with one.
 fn reason(error: &anyhow::Error) -> Option<&'static str> {
-    error.chain().find_map(|cause| {
-        let of_worker = cause.downcast_ref::<WorkError>();
-        let of_log = of_worker.map_or_else(
-            || cause.downcast_ref(),
-            |error| if let WorkError::Log(error) = error { Some(error) } else { None },
-        );
-        let of_store = of_worker.map_or_else(
-            || cause.downcast_ref(),
-            |error| if let WorkError::Store(error) = error { Some(error) } else { None },
-        );
-        of_log.map(name_of_log).or_else(|| of_store.map(name_of_store))
+    error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(WorkError::Log(error)) => Some(name_of_log(error)),
+        Some(WorkError::Store(error)) => Some(name_of_store(error)),
+        Some(_) => None,
+        None => cause.downcast_ref().map(name_of_log).or_else(|| cause.downcast_ref().map(name_of_store)),
     })
 }
 

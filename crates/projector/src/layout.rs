@@ -24,11 +24,6 @@ impl Layout {
         &self.root
     }
 
-    /// Locked by the projector that runs here.
-    pub fn projector_lock(&self) -> PathBuf {
-        self.root.join("project.lock")
-    }
-
     /// The projector's database, with a store for each partition.
     pub fn project_store(&self) -> PathBuf {
         self.root.join("project").join("store")

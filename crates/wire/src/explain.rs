@@ -15,12 +15,11 @@ pub fn explain(descriptor: &MessageDescriptor, line: &str) -> Invalid {
         Ok(value) => value,
         Err(error) => return wrong("", format!("is not JSON: {}", syntax(&error))),
     };
-    match (message(descriptor, &value, ""), strict::check(descriptor, line)) {
-        (Err(invalid), _) => invalid,
-        // Each field by itself is as it should be, so one is there more than once.
-        (Ok(()), Err(error)) => wrong("", syntax(&error)),
-        (Ok(()), Ok(())) => wrong("", "cannot be read".to_owned()),
+    if let Err(invalid) = message(descriptor, &value, "") {
+        return invalid;
     }
+    // Each field by itself is as it should be, so one is there more than once.
+    wrong("", strict::check(descriptor, line).map_or_else(|error| syntax(&error), |()| "cannot be read".to_owned()))
 }
 
 /// What serde_json says of broken syntax, without "line 1": a command is always one line.

@@ -97,7 +97,7 @@ fn drive(
 /// One projector a data directory: a second one would join the group under the same name and put the first one out.
 fn lock(layout: &Layout) -> anyhow::Result<File> {
     fs::create_dir_all(layout.root()).with_context(|| layout.root().display().to_string())?;
-    let path = layout.projector_lock();
+    let path = layout.root().join("project.lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.with_context(|| path.display().to_string())?;
     match file.try_lock() {
