@@ -185,6 +185,16 @@ fn the_rules_are_pure() {
 }
 
 #[test]
+fn one_file_is_unsafe() {
+    let unsafe_files: Vec<_> = sources("crates")
+        .into_iter()
+        .filter(|(_, text)| has_word(&code(text), "unsafe"))
+        .map(|(file, _)| file)
+        .collect();
+    assert_eq!(unsafe_files, ["crates/log/src/kafka/produce.rs"]);
+}
+
+#[test]
 fn projector_owns_no_thread_and_no_clock() {
     let mut complaints = Vec::new();
     for (file, text) in sources("crates/projector/src") {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use partyline_log::{Backend, Records, kafka::Kafka};
+use partyline_log::{Backend, Bounds, Records, kafka::Kafka};
 use partyline_projector::{Layout, Project, Settings};
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,10 @@ use crate::{
 
 /// How long a step waits for records.
 const STEP: Duration = Duration::from_millis(100);
-/// Row sizes are the mean of so many rows of each view topic.
+/// Row sizes are the means of samples of so many rows ...
 const SAMPLE_ROWS: usize = 20_000;
+/// ... from so many places of each view topic.
+const SAMPLES: u64 = 4;
 
 /// A catch-up, and what it left behind.
 #[derive(Debug, Serialize)]
@@ -84,25 +86,28 @@ fn in_process(setup: &Setup, kafka: &Arc<Kafka>, data: &Path) -> anyhow::Result<
     meter.stop(counts.commands, counts.rows)
 }
 
-/// Mean bytes of the rows' keys and values.
+/// Mean bytes of the rows' keys and values. Looked at all along the topics: where they begin rows are smaller.
 fn row_bytes(log: &dyn Backend) -> anyhow::Result<(usize, usize)> {
     let (mut rows, mut keys, mut values) = (0, 0, 0);
+    let mut records = Records::default();
     for service in SERVICES {
         let topic = log.topics().view(service);
-        let from: Vec<_> = log.bounds(&topic)?.iter().map(|of| (of.partition, of.begin)).collect();
-        let mut reader = log.reader(&topic, &from)?;
-        let mut records = Records::default();
-        let mut read = 0;
-        while read < SAMPLE_ROWS {
-            reader.next(&mut records, cluster::REQUEST / 10)?;
-            if records.is_empty() {
-                break;
+        let bounds = log.bounds(&topic)?;
+        for part in 0..SAMPLES {
+            let begin = |of: &Bounds| (of.partition, of.begin + (of.end - of.begin) * part / SAMPLES);
+            let mut reader = log.reader(&topic, &bounds.iter().map(begin).collect::<Vec<_>>())?;
+            let mut read = 0;
+            while read < SAMPLE_ROWS {
+                reader.next(&mut records, cluster::REQUEST / 10)?;
+                if records.is_empty() {
+                    break;
+                }
+                read += records.len();
+                keys += records.iter().filter_map(|row| row.key).map(<[u8]>::len).sum::<usize>();
+                values += records.iter().filter_map(|row| row.value).map(<[u8]>::len).sum::<usize>();
             }
-            read += records.len();
-            keys += records.iter().filter_map(|row| row.key).map(<[u8]>::len).sum::<usize>();
-            values += records.iter().filter_map(|row| row.value).map(<[u8]>::len).sum::<usize>();
+            rows += read;
         }
-        rows += read;
     }
     anyhow::ensure!(rows > 0, "there are no rows");
     Ok((keys / rows, values / rows))

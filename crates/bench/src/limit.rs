@@ -4,6 +4,10 @@
 //! One thread reads ahead. Several write and commit, each some of the partitions: while one waits for its commit, another
 //! sends. They are as far ahead of each other as memory reasonably allows.
 
+// What the log hands its rows over with, so that the limit is not held up by more than that.
+#[path = "../../log/src/kafka/produce.rs"]
+mod produce;
+
 use std::{
     collections::BTreeMap,
     io::Write as _,
@@ -17,14 +21,13 @@ use partyline_log::{Backend as _, Bounds, Record, Records};
 use rdkafka::{
     ClientContext, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata},
-    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
+    producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext},
 };
 
 use crate::{
     args::{self, Setup},
     cluster::{self, REQUEST},
     figures::{Measured, Meter},
-    load::send,
     read::PATIENCE,
 };
 
@@ -76,6 +79,7 @@ pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
                 source: topic.to_owned(),
                 targets: targets.clone(),
                 args: args.clone(),
+                rows_of_chunk: Rows::default(),
                 positions: BTreeMap::new(),
                 commands: 0,
                 rows: 0,
@@ -142,10 +146,20 @@ struct Pass {
     source: String,
     targets: Vec<String>,
     args: args::Limit,
+    rows_of_chunk: Rows,
     /// The next offset of each partition that it has had records of.
     positions: BTreeMap<u32, u64>,
     commands: u64,
     rows: u64,
+}
+
+/// Rows that are not handed over yet.
+#[derive(Default)]
+struct Rows {
+    /// Keys and values: every service's has the same of a command.
+    of_commands: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Which of these go to a topic, by its place in the list of them, and partition.
+    by_target: BTreeMap<(usize, u32), Vec<usize>>,
 }
 
 impl Pass {
@@ -157,6 +171,7 @@ impl Pass {
                 self.producer.begin_transaction()?;
             }
             chunk.iter().try_for_each(|record| self.pass(record))?;
+            self.hand_over()?;
             open += chunk.len();
             if open >= self.args.transaction_commands {
                 self.commit()?;
@@ -169,7 +184,7 @@ impl Pass {
         Ok((self.commands, self.rows))
     }
 
-    /// Writes a command's rows: every service's has the same key and value.
+    /// Makes a command's rows.
     fn pass(&mut self, record: Record<'_>) -> anyhow::Result<()> {
         let from = record.value.unwrap_or_default();
         let number = record.key.unwrap_or_default();
@@ -186,22 +201,41 @@ impl Pass {
         self.commands += 1;
         // The fraction adds up to a row now and then.
         let until = (self.commands as f64 * self.args.rows) as u64;
-        let partition = i32::try_from(record.partition)?;
+        let Rows { of_commands, by_target } = &mut self.rows_of_chunk;
         for row in self.rows..until {
-            let target = &self.targets[row as usize % self.targets.len()];
-            send(&self.producer, BaseRecord::to(target).partition(partition).key(&key).payload(&value))?;
+            let target = (row as usize % self.targets.len(), record.partition);
+            by_target.entry(target).or_default().push(of_commands.len());
         }
+        of_commands.push((key, value));
         self.rows = until;
         self.positions.insert(record.partition, record.offset + 1);
         Ok(())
     }
 
-    /// Waits until everything is out before it commits: librdkafka's own flush would wait in steps of 100 ms. Not by
-    /// polling for a millisecond, because rust-rdkafka's poll spins through the last one.
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        let Rows { of_commands, by_target } = &mut self.rows_of_chunk;
+        for ((target, partition), rows) in by_target.iter_mut() {
+            let topic = self.targets.get(*target).context("no such topic")?;
+            let mut left = &**rows;
+            while !left.is_empty() {
+                let rows = left.iter().filter_map(|row| of_commands.get(*row));
+                let rows = rows.map(|(key, value)| (&**key, &**value));
+                let taken = produce::produce(&self.producer, topic, i32::try_from(*partition)?, rows)?;
+                left = left.get(taken..).unwrap_or_default();
+                if !left.is_empty() {
+                    pause(&self.producer);
+                }
+            }
+            rows.clear();
+        }
+        of_commands.clear();
+        Ok(())
+    }
+
+    /// Waits until everything is out before it commits: librdkafka's own flush would wait in steps of 100 ms.
     fn commit(&self) -> anyhow::Result<()> {
         while self.producer.in_flight_count() > 0 {
-            self.producer.poll(Duration::ZERO);
-            thread::park_timeout(Duration::from_millis(1));
+            pause(&self.producer);
         }
         let mut list = TopicPartitionList::new();
         for (partition, position) in &self.positions {
@@ -211,4 +245,10 @@ impl Pass {
         self.producer.send_offsets_to_transaction(&list, &self.group, REQUEST)?;
         Ok(self.producer.commit_transaction(REQUEST)?)
     }
+}
+
+/// Not by polling for a millisecond, because rust-rdkafka's poll spins through the last one.
+fn pause(producer: &BaseProducer<Quiet>) {
+    producer.poll(Duration::ZERO);
+    thread::park_timeout(Duration::from_millis(1));
 }

@@ -84,6 +84,13 @@ pub struct Outgoing<'a> {
     pub headers: &'a [(&'static str, String)],
 }
 
+impl Outgoing<'_> {
+    /// Whether both go to the same partition.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.topic, other.topic) && self.partition == other.partition
+    }
+}
+
 impl Batch {
     /// Appends bytes to the buffer and says where they are; `write` may only append.
     ///

@@ -86,7 +86,8 @@ pub fn id(field: &'static str, text: &str) -> Checked<Arc<str>> {
     if text.len() > MAX_ID_BYTES {
         return Err(Invalid::new(field, format!("must be at most {MAX_ID_BYTES} bytes, has {}", text.len())));
     }
-    Ok(Arc::from(text))
+    // The default one takes no memory of its own, and most are empty.
+    Ok(if text.is_empty() { Arc::default() } else { Arc::from(text) })
 }
 
 /// The content, in bounds, in its canonical encoding. `within` is the field that holds it.

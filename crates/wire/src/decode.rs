@@ -7,7 +7,7 @@ use partyline_ledger::{
     Visibility,
 };
 use prost::Message as _;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{bounds, partition_of, pb, quick};
 
@@ -142,14 +142,8 @@ fn decode_action(action: pb::command::Action) -> Result<Action, Invalid> {
 
 /// The hash under which a command is remembered: part of the generation, never to be changed.
 pub(crate) fn hash(known_by: KnownBy<'_>) -> IdHash {
-    let mut hasher = Xxh3::new();
-    match known_by {
-        KnownBy::Message(id) => hasher.update(id.as_bytes()),
-        KnownBy::Other(service, id) => {
-            hasher.update(service.as_bytes());
-            hasher.update(b"/");
-            hasher.update(id.as_bytes());
-        }
-    }
-    IdHash(hasher.digest128())
+    IdHash(match known_by {
+        KnownBy::Message(id) => xxh3_128(id.as_bytes()),
+        KnownBy::Other(service, id) => xxh3_128([service, "/", id].concat().as_bytes()),
+    })
 }

@@ -20,6 +20,7 @@ mod intake;
 mod leaving;
 mod offsets;
 mod poll;
+mod produce;
 mod publisher;
 mod reader;
 mod rebalances;

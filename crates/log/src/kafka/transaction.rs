@@ -31,14 +31,17 @@ use super::{
     error,
     intake::Member,
     offsets, poll,
+    produce::produce,
 };
-use crate::{Batch, LogError, Outgoing, Topics, committer::Lane, records::now_ms};
+use crate::{Batch, LogError, Outgoing, Topics, committer::Lane};
 
 /// Writing a transaction, and committing it, gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
 /// Between two looks whether a transaction's rows are taken.
 const STEP_MIN: Duration = Duration::from_micros(100);
 const STEP_MAX: Duration = Duration::from_millis(2);
+/// So many rows of a partition are handed over together.
+const RUN_ROWS: usize = 1_024;
 /// So often one transaction is done again because the group has rebalanced.
 const REBALANCES: usize = 5;
 
@@ -134,10 +137,8 @@ impl Transactions {
         let producer = &self.producer;
         producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
-        let (begun, at_ms) = (Instant::now(), now_ms());
-        for row in batch.rows() {
-            self.produce(&row, at_ms, deadline)?;
-        }
+        let begun = Instant::now();
+        self.produce_all(batch, deadline)?;
         let produced = begun.elapsed();
         // In this order: while it takes in partitions, the coordinator would put the positions off.
         self.wait_for_rows(deadline)?;
@@ -147,24 +148,58 @@ impl Transactions {
         Ok(())
     }
 
-    fn produce(&self, row: &Outgoing<'_>, at_ms: i64, deadline: Instant) -> Result<(), LogError> {
-        let mut record: BaseRecord<'_, [u8], [u8]> =
-            BaseRecord::to(row.topic).partition(offsets::native(row.partition)).timestamp(at_ms).payload(row.value);
+    /// Hands over a partition's rows together, and those with headers one by one.
+    fn produce_all(&self, batch: &Batch, deadline: Instant) -> Result<(), LogError> {
+        let mut run: Vec<Outgoing<'_>> = Vec::with_capacity(RUN_ROWS);
+        for row in batch.rows() {
+            if !row.headers.is_empty() {
+                self.produce_one(&row, deadline)?;
+                continue;
+            }
+            if run.len() == RUN_ROWS || run.last().is_some_and(|last| !last.is_beside(&row)) {
+                self.produce_run(&run, deadline)?;
+                run.clear();
+            }
+            run.push(row);
+        }
+        self.produce_run(&run, deadline)
+    }
+
+    fn produce_run(&self, mut run: &[Outgoing<'_>], deadline: Instant) -> Result<(), LogError> {
+        while let Some(Outgoing { topic, partition, .. }) = run.first() {
+            let rows = run.iter().map(|row| (row.key, row.value));
+            let taken = produce(&self.producer, topic, offsets::native(*partition), rows)
+                .map_err(|failure| error::delivery(topic, &failure))?;
+            run = run.get(taken..).unwrap_or_default();
+            if !run.is_empty() {
+                self.wait_for_room(deadline)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn produce_one(&self, row: &Outgoing<'_>, deadline: Instant) -> Result<(), LogError> {
+        let headers = row.headers.iter().map(|(key, value)| Header { key, value: Some(value) });
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(row.topic)
+            .partition(offsets::native(row.partition))
+            .payload(row.value)
+            .headers(headers.fold(OwnedHeaders::new(), OwnedHeaders::insert));
         if !row.key.is_empty() {
             record = record.key(row.key);
-        }
-        if !row.headers.is_empty() {
-            let headers = row.headers.iter().map(|(key, value)| Header { key, value: Some(value) });
-            record = record.headers(headers.fold(OwnedHeaders::new(), OwnedHeaders::insert));
         }
         while let Err((failure, again)) = self.producer.send(record) {
             if !is_full(&failure) {
                 return Err(error::delivery(row.topic, &failure));
             }
-            self.check_delivery(deadline)?;
-            poll::pause(&self.producer, poll::STEP);
+            self.wait_for_room(deadline)?;
             record = again;
         }
+        Ok(())
+    }
+
+    fn wait_for_room(&self, deadline: Instant) -> Result<(), LogError> {
+        self.check_delivery(deadline)?;
+        poll::pause(&self.producer, poll::STEP);
         Ok(())
     }
 
