@@ -8,7 +8,7 @@ use std::{
 use partyline_log::{Offset, Partition};
 use partyline_projector::{Project, Settings};
 use partyline_tests::{
-    rig::{PATIENCE, Read, Rig},
+    rig::{Read, Rig},
     workload::{self, command},
 };
 use partyline_wire::{Outcomes, row_to_json};
@@ -176,11 +176,7 @@ fn a_quiet_topic_says_so_after_a_while() {
     let began = Instant::now();
     let committed = || rig.log.committed().unwrap().first().map_or(0, |(_, committed)| committed.next_offset);
     let step_to = |project: &mut Project, end: Offset, after_s: u64| {
-        let deadline = Instant::now() + PATIENCE;
-        while committed() < end {
-            assert!(Instant::now() < deadline, "nothing was committed");
-            project.step(began + Duration::from_secs(after_s), Duration::from_millis(5)).unwrap();
-        }
+        rig.step_until(project, || began + Duration::from_secs(after_s), |_| committed() >= end).unwrap();
     };
     let mut end = 2;
     let mut message_at = |project: &mut Project, after_s: u64| {

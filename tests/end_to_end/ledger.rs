@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use partyline_projector::Settings;
 use partyline_tests::{
-    rig::{Rig, exactly_once},
+    rig::{Rig, bootstrap, exactly_once},
     workload,
 };
 use serde_json::Value;
@@ -67,4 +67,10 @@ fn kafka_random() {
 #[test]
 fn kafka_dialogues() {
     whole_way(&Rig::kafka(4), &dialogues(150, 2));
+}
+
+#[test]
+fn kafka_with_a_queue_that_is_always_full() {
+    let queue = ("queue.buffering.max.messages", "100");
+    whole_way(&Rig::kafka_with(&bootstrap(), 2, &[queue]), &random(13, 1_500));
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use partyline_log::TopicKind;
 use partyline_projector::{Counts, Settings};
 use partyline_tests::{
-    rig::{PATIENCE, Rig, exactly_once},
+    rig::{Rig, exactly_once},
     workload::command,
 };
 use serde_json::{Value, json};
@@ -30,11 +30,7 @@ fn project_at(rig: &Rig, settings: &Settings, after: Duration, commands: &[Value
     let now = Instant::now() + after;
     rig.publish(commands);
     let end = rig.log.bounds(&rig.log.topics().commands).unwrap()[0].end;
-    let deadline = Instant::now() + PATIENCE;
-    while project.positions().all(|(_, at)| at < end) {
-        assert!(Instant::now() < deadline, "it has stopped");
-        project.step(now, Duration::from_millis(5)).unwrap();
-    }
+    rig.step_until(&mut project, || now, |project| project.positions().any(|(_, at)| at >= end)).unwrap();
     project.close(now).unwrap()
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use partyline_log::{LogError, TopicKind};
-use partyline_projector::{Settings, StartError, WorkError};
+use partyline_projector::{Project, Settings, StartError, WorkError};
 use partyline_store::{Database, Options};
 use partyline_tests::{
     rig::{Rig, exactly_once},
@@ -35,11 +35,8 @@ pub fn talk(count: usize) -> Vec<Value> {
 pub fn start(rig: &Rig, name: &str) -> Result<u64, WorkError> {
     let mut project = rig.project(name, Settings::default())?;
     let end: u64 = rig.log.bounds(&rig.log.topics().commands)?.iter().map(|b| b.end).sum();
-    let deadline = Instant::now() + partyline_tests::rig::PATIENCE;
-    while project.positions().map(|(_, at)| at).sum::<u64>() < end {
-        assert!(Instant::now() < deadline);
-        project.step(Instant::now(), Duration::from_millis(5))?;
-    }
+    let is_there = |project: &Project| project.positions().map(|(_, at)| at).sum::<u64>() >= end;
+    rig.step_until(&mut project, Instant::now, is_there)?;
     project.close(Instant::now()).map(|counts| counts.commands)
 }
 
@@ -163,11 +160,8 @@ fn cut_history(rig: &Rig) {
     for _life in 0..6 {
         let mut project = rig.project("one", small.clone()).unwrap();
         let before = committed_rows(rig);
-        let deadline = Instant::now() + partyline_tests::rig::PATIENCE;
-        while committed_rows(rig) == before && rig.log.committed().unwrap()[0].1.next_offset < 9_002 {
-            assert!(Instant::now() < deadline, "no transaction was committed");
-            project.step(Instant::now(), Duration::from_millis(5)).unwrap();
-        }
+        let moved = || committed_rows(rig) != before || rig.log.committed().unwrap()[0].1.next_offset >= 9_002;
+        rig.step_until(&mut project, Instant::now, |_| moved()).unwrap();
         // Dropped as a crash would: no checkpoint, no goodbye.
     }
     rig.project_to_end("one", Settings::default());
@@ -193,11 +187,7 @@ fn a_piece_of_a_history_is_half_a_transaction() {
     let batch_bytes = 900_000;
     let settings = Settings { batch_bytes, batch_age: Duration::from_secs(60), ..Settings::default() };
     let mut project = rig.project("one", settings).unwrap();
-    let deadline = Instant::now() + partyline_tests::rig::PATIENCE;
-    while committed_rows(&rig).is_empty() {
-        assert!(Instant::now() < deadline, "no transaction was committed");
-        project.step(Instant::now(), Duration::from_millis(5)).unwrap();
-    }
+    rig.step_until(&mut project, Instant::now, |_| !committed_rows(&rig).is_empty()).unwrap();
     let piece: usize = rig.rows("crm").iter().map(|row| row.key.len() + row.value.len()).sum();
     assert!(piece > 0 && piece < batch_bytes, "{piece} bytes");
 }

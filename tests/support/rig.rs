@@ -185,6 +185,24 @@ impl Rig {
         }
     }
 
+    /// Steps a projector, by a clock of the test's, until something holds of it.
+    ///
+    /// # Errors
+    /// Those of the projector.
+    pub fn step_until(
+        &self,
+        project: &mut Project,
+        now: impl Fn() -> Instant,
+        mut holds: impl FnMut(&Project) -> bool,
+    ) -> Result<(), WorkError> {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds(project) {
+            assert!(Instant::now() < deadline, "it has stopped at {:?}", self.log.committed());
+            project.step(now(), WAIT / 4)?;
+        }
+        Ok(())
+    }
+
     /// The services that have a view topic.
     pub fn services(&self) -> Vec<String> {
         let topics = self.log.topics();
