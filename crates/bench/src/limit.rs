@@ -13,7 +13,6 @@ use std::{
     io::Write as _,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
-    time::Duration,
 };
 
 use anyhow::{Context as _, anyhow};
@@ -28,6 +27,7 @@ use crate::{
     args::{self, Setup},
     cluster::{self, REQUEST},
     figures::{Measured, Meter},
+    load::pause,
     read::PATIENCE,
 };
 
@@ -245,10 +245,4 @@ impl Pass {
         self.producer.send_offsets_to_transaction(&list, &self.group, REQUEST)?;
         Ok(self.producer.commit_transaction(REQUEST)?)
     }
-}
-
-/// Not by polling for a millisecond, because rust-rdkafka's poll spins through the last one.
-fn pause(producer: &BaseProducer<Quiet>) {
-    producer.poll(Duration::ZERO);
-    thread::park_timeout(Duration::from_millis(1));
 }

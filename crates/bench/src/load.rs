@@ -103,9 +103,15 @@ pub fn send<C: ProducerContext<DeliveryOpaque = ()>, K: rdkafka::message::ToByte
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
             return Err(error);
         }
-        producer.poll(Duration::ZERO);
-        thread::park_timeout(Duration::from_millis(1));
+        pause(producer);
         record = again;
     }
     Ok(())
+}
+
+/// Serves what has come for a producer, and waits. Not by polling for a millisecond, because rust-rdkafka's poll spins
+/// through the last one.
+pub fn pause<C: ProducerContext<DeliveryOpaque = ()>>(producer: &BaseProducer<C>) {
+    producer.poll(Duration::ZERO);
+    thread::park_timeout(Duration::from_millis(1));
 }
