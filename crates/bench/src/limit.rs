@@ -13,8 +13,10 @@ use std::{
     io::Write as _,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
+    time::Duration,
 };
 
+use self::produce::Lender;
 use anyhow::{Context as _, anyhow};
 use partyline_log::{Backend as _, Bounds, Record, Records};
 use rdkafka::{
@@ -33,6 +35,8 @@ use crate::{
 
 /// Records that one thread hands to the other at once.
 const CHUNK_RECORDS: usize = 4_096;
+/// Between two looks whether something was refused.
+const STEP: Duration = Duration::from_millis(10);
 /// Chunks that were read ahead.
 const CHUNKS_AHEAD: usize = 16;
 
@@ -74,7 +78,7 @@ pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
         let (mut lanes, mut passing) = (Vec::new(), Vec::new());
         for lane in 0..count {
             let mut pass = Pass {
-                producer: producer(setup, args, lane)?,
+                lender: Lender::new(producer(setup, args, lane)?),
                 group: consumer.group_metadata().context("no group")?,
                 source: topic.to_owned(),
                 targets: targets.clone(),
@@ -141,7 +145,7 @@ fn read_ahead(consumer: &BaseConsumer, bounds: &[Bounds], lanes: Vec<SyncSender<
 }
 
 struct Pass {
-    producer: BaseProducer<Quiet>,
+    lender: Lender<Quiet, Pairs>,
     group: ConsumerGroupMetadata,
     source: String,
     targets: Vec<String>,
@@ -153,11 +157,14 @@ struct Pass {
     rows: u64,
 }
 
+/// Keys and values.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Rows that are not handed over yet.
 #[derive(Default)]
 struct Rows {
-    /// Keys and values: every service's has the same of a command.
-    of_commands: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Every service's has the same of a command.
+    of_commands: Pairs,
     /// Which of these go to a topic, by its place in the list of them, and partition.
     by_target: BTreeMap<(usize, u32), Vec<usize>>,
 }
@@ -168,7 +175,7 @@ impl Pass {
         let mut open = 0;
         for chunk in chunks {
             if open == 0 {
-                self.producer.begin_transaction()?;
+                self.lender.producer().begin_transaction()?;
             }
             chunk.iter().try_for_each(|record| self.pass(record))?;
             self.hand_over()?;
@@ -214,35 +221,37 @@ impl Pass {
 
     fn hand_over(&mut self) -> anyhow::Result<()> {
         let Rows { of_commands, by_target } = &mut self.rows_of_chunk;
+        self.lender.lend(std::mem::take(of_commands));
         for ((target, partition), rows) in by_target.iter_mut() {
             let topic = self.targets.get(*target).context("no such topic")?;
             let mut left = &**rows;
             while !left.is_empty() {
-                let rows = left.iter().filter_map(|row| of_commands.get(*row));
-                let rows = rows.map(|(key, value)| (&**key, &**value));
-                let taken = produce::produce(&self.producer, topic, i32::try_from(*partition)?, rows)?;
+                let partition = i32::try_from(*partition)?;
+                let taken = self.lender.hand_over(topic, partition, left, |pairs, row| {
+                    pairs.get(*row).map_or((&[], &[]), |(key, value)| (key, value))
+                })?;
                 left = left.get(taken..).unwrap_or_default();
                 if !left.is_empty() {
-                    pause(&self.producer);
+                    pause(self.lender.producer());
                 }
             }
             rows.clear();
         }
-        of_commands.clear();
         Ok(())
     }
 
-    /// Waits until everything is out before it commits: librdkafka's own flush would wait in steps of 100 ms.
-    fn commit(&self) -> anyhow::Result<()> {
-        while self.producer.in_flight_count() > 0 {
-            pause(&self.producer);
+    /// Waits until everything is out before it commits: rust-rdkafka's own flush would wait in steps of 100 ms.
+    fn commit(&mut self) -> anyhow::Result<()> {
+        while !self.lender.flush(STEP) {
+            self.lender.producer().poll(Duration::ZERO);
         }
+        self.lender.give_back();
         let mut list = TopicPartitionList::new();
         for (partition, position) in &self.positions {
             let at = Offset::Offset(i64::try_from(*position)?);
             list.add_partition_offset(&self.source, i32::try_from(*partition)?, at)?;
         }
-        self.producer.send_offsets_to_transaction(&list, &self.group, REQUEST)?;
-        Ok(self.producer.commit_transaction(REQUEST)?)
+        self.lender.producer().send_offsets_to_transaction(&list, &self.group, REQUEST)?;
+        Ok(self.lender.producer().commit_transaction(REQUEST)?)
     }
 }

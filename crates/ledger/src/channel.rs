@@ -1,8 +1,8 @@
 //! Channels: the shared one of a number, and the isolated ones of single services.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use crate::{BusinessNumber, Number, ServiceIx};
+use crate::{BusinessNumber, Number, ServiceIx, text::Text};
 
 /// A channel of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,16 +15,16 @@ pub enum Channel {
 
 /// A channel's id: `<number>`, or `<number>~<service>` for an isolated one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChannelId(Arc<str>);
+pub struct ChannelId(Text);
 
 impl Channel {
     /// Its id.
     pub fn id(self, name: &BusinessNumber, number: &Number) -> ChannelId {
         match self {
-            Self::Shared => ChannelId(name.shared_text()),
+            Self::Shared => ChannelId(name.text().clone()),
             Self::Isolated(ix) => {
                 let service = number.member(ix).map_or("", |member| member.service.as_str());
-                ChannelId(Arc::from(format!("{name}~{service}")))
+                ChannelId(Text::from(&*format!("{name}~{service}")))
             }
         }
     }
@@ -38,18 +38,23 @@ impl Channel {
 impl ChannelId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The text's bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
 impl fmt::Display for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", &self.0)
+        write!(f, "{:?}", self.as_str())
     }
 }

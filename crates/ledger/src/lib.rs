@@ -18,6 +18,7 @@ mod number;
 mod retelling;
 mod row;
 mod rules;
+mod text;
 mod timeline;
 mod window;
 

@@ -1,6 +1,8 @@
 //! Names that a command may contain, checked where they enter (contract: Words).
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+
+use crate::text::Text;
 
 /// A name that breaks its form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +13,7 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $form:literal, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(Text);
 
         impl $name {
             /// Checks the form.
@@ -20,24 +22,29 @@ macro_rules! name {
             /// Says which form was expected; never quotes the text.
             pub fn new(text: &str) -> Result<Self, BadName> {
                 let valid: fn(&[u8]) -> bool = $valid;
-                if valid(text.as_bytes()) { Ok(Self(Arc::from(text))) } else { Err(BadName($form)) }
+                if valid(text.as_bytes()) { Ok(Self(Text::from(text))) } else { Err(BadName($form)) }
             }
 
             /// The name as text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
+            }
+
+            /// The text's bytes.
+            pub fn as_bytes(&self) -> &[u8] {
+                self.0.as_bytes()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:?}", &self.0)
+                write!(f, "{:?}", self.as_str())
             }
         }
     };
@@ -99,8 +106,8 @@ fn within(text: &[u8], max_bytes: usize, alphabet: &Alphabet) -> bool {
 }
 
 impl BusinessNumber {
-    pub(crate) fn shared_text(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+    pub(crate) fn text(&self) -> &Text {
+        &self.0
     }
 }
 

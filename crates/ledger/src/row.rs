@@ -194,13 +194,12 @@ impl ServiceSet {
 
     /// The services, in the order of the number's members.
     pub fn iter(self) -> impl Iterator<Item = ServiceIx> {
-        (0_u8..4).flat_map(move |word| {
-            let mut bits = self.0[usize::from(word)];
-            std::iter::from_fn(move || {
-                let bit = u8::try_from(bits.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
-                bits &= bits - 1;
-                Some(ServiceIx(word * 64 + bit))
-            })
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let (word, bits) = (0..).zip(&mut left).find(|(_, bits)| **bits != 0)?;
+            let bit = bits.trailing_zeros() as u8;
+            *bits &= *bits - 1;
+            Some(ServiceIx(word * 64 + bit))
         })
     }
 }

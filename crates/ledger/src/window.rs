@@ -8,10 +8,19 @@ pub const WINDOW_IDS: usize = 256;
 /// How many ids are looked at together.
 const BLOCK_IDS: usize = 16;
 
+/// From this many ids on, their heads are looked at first.
+const MANY_IDS: usize = 64;
+
+/// The last bits of an id. Nearly every id that is looked for is a new one, as its head alone tells; a full window's
+/// heads are an eighth of its memory.
+type Head = u16;
+
 /// The last [`WINDOW_IDS`] ids, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Window {
     ids: Vec<u128>,
+    /// The heads of these ids, where they are many.
+    heads: Option<Box<[Head; WINDOW_IDS]>>,
     /// Where the oldest is, once the window is full.
     oldest: usize,
 }
@@ -19,6 +28,12 @@ pub struct Window {
 impl Window {
     /// Whether the id is among the last ones.
     pub fn contains(&self, id: IdHash) -> bool {
+        if let Some(heads) = &self.heads {
+            let head = head(id.0);
+            if !heads.iter().take(self.ids.len()).fold(false, |found, other| found | (*other == head)) {
+                return false;
+            }
+        }
         // Without a way out of each block, several ids are compared at once.
         self.ids.chunks(BLOCK_IDS).any(|block| block.iter().fold(false, |found, other| found | (*other == id.0)))
     }
@@ -31,9 +46,22 @@ impl Window {
                 self.ids.reserve_exact(step(self.ids.len()));
             }
             self.ids.push(id.0);
+            self.note(self.ids.len() - 1, id.0);
         } else if let Some(slot) = self.ids.get_mut(self.oldest) {
             *slot = id.0;
+            self.note(self.oldest, id.0);
             self.oldest = (self.oldest + 1) % WINDOW_IDS;
+        }
+    }
+
+    /// Notes the head of the id at a place of the list.
+    fn note(&mut self, at: usize, id: u128) {
+        if self.heads.is_none() && self.ids.len() >= MANY_IDS {
+            let mut heads = Box::new([Head::default(); WINDOW_IDS]);
+            heads.iter_mut().zip(&self.ids).for_each(|(noted, id)| *noted = head(*id));
+            self.heads = Some(heads);
+        } else if let Some(noted) = self.heads.as_mut().and_then(|heads| heads.get_mut(at)) {
+            *noted = head(id);
         }
     }
 
@@ -43,9 +71,10 @@ impl Window {
         old.iter().chain(young).map(|id| IdHash(*id))
     }
 
-    /// How many ids there is room for.
-    pub fn capacity(&self) -> usize {
-        self.ids.capacity()
+    /// Bytes of memory that it takes beside itself.
+    pub fn memory_bytes(&self) -> usize {
+        let heads = self.heads.as_ref().map_or(0, |heads| size_of_val(&**heads));
+        self.ids.capacity() * size_of::<u128>() + heads
     }
 
     /// How many ids are held.
@@ -57,6 +86,10 @@ impl Window {
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
+}
+
+fn head(id: u128) -> Head {
+    id as Head
 }
 
 /// By how many ids a full window grows: a quarter of a power of two, as allocators' sizes do.
@@ -94,6 +127,13 @@ mod tests {
         assert!(window.contains(IdHash(1)) && window.contains(IdHash(256)));
         assert_eq!(window.iter().next(), Some(IdHash(1)));
         assert_eq!(window.iter().collect::<Window>().iter().collect::<Vec<_>>(), window.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn ids_with_the_same_head_are_told_apart() {
+        let ids = |of: std::ops::Range<u128>| of.map(|n| IdHash(n << 64));
+        let window: Window = ids(0..200).collect();
+        assert!(ids(0..200).all(|id| window.contains(id)) && !ids(200..400).any(|id| window.contains(id)));
     }
 
     #[test]

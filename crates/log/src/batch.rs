@@ -82,6 +82,8 @@ pub struct Outgoing<'a> {
     pub value: &'a [u8],
     /// Its headers (dead letters only).
     pub headers: &'a [(&'static str, String)],
+    /// For [`Batch::record`].
+    pub(crate) at: u32,
 }
 
 impl Outgoing<'_> {
@@ -154,16 +156,25 @@ impl Batch {
         })
     }
 
+    /// The key and the value of one of its rows.
+    pub(crate) fn record(&self, at: u32) -> (&[u8], &[u8]) {
+        self.rows.get(at as usize).map_or((&[], &[]), |row| (self.at(row.key), self.at(row.value)))
+    }
+
     /// Nothing is missing where a row was pushed with what this batch gave out.
+    fn at(&self, span: Span) -> &[u8] {
+        self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
     fn outgoing<'a>(&'a self, queue: &'a Queue, at: u32, row: &Row) -> Outgoing<'a> {
-        let bytes = |span: Span| self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
         let headers = self.headers.binary_search_by_key(&at, |(row, _)| *row).ok();
         Outgoing {
             topic: &queue.topic,
             partition: queue.partition,
-            key: bytes(row.key),
-            value: bytes(row.value),
+            key: self.at(row.key),
+            value: self.at(row.value),
             headers: headers.and_then(|found| self.headers.get(found)).map_or(&[], |(_, headers)| headers),
+            at,
         }
     }
 

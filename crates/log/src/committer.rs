@@ -23,9 +23,9 @@ pub(crate) trait Lane: Send + 'static {
     /// A write or a commit that takes longer than this hangs.
     const HANGS_AFTER: Duration;
 
-    /// Writes a batch: its rows have their places in the log, but need not be read by anybody before [`Self::commit`].
+    /// Writes a batch, and gives it back: its rows have their places in the log, but need not be read by anybody before [`Self::commit`].
     /// After an error nothing of it ever is, and no other is tried.
-    fn write(&mut self, batch: &Batch) -> Result<(), LogError>;
+    fn write(&mut self, batch: Batch) -> Result<Batch, LogError>;
     /// Commits what was written. After an error no other is tried.
     fn commit(&mut self) -> Result<(), LogError>;
     /// Gives up what was written.
@@ -198,21 +198,26 @@ impl Drop for Ending {
 }
 
 fn run(lane: &mut impl Lane, batches: &Receiver<Submitted>, done: &SyncSender<Batch>, progress: &Progress) {
-    for (number, mut batch) in batches {
-        if let Err(failure) = commit_in_turn(lane, &batch, number, progress) {
-            tracing::warn!("a transaction of {} rows did not commit: {failure}", batch.len());
-            progress.fail(failure);
-            break;
+    for (number, batch) in batches {
+        let rows = batch.len();
+        match commit_in_turn(lane, batch, number, progress) {
+            Ok(mut batch) => {
+                batch.clear();
+                // Where there are spare ones enough, this one goes.
+                let _ = done.try_send(batch);
+            }
+            Err(failure) => {
+                tracing::warn!("a transaction of {rows} rows did not commit: {failure}");
+                progress.fail(failure);
+                break;
+            }
         }
-        batch.clear();
-        // Where there are spare ones enough, this one goes.
-        let _ = done.try_send(batch);
     }
 }
 
-fn commit_in_turn(lane: &mut impl Lane, batch: &Batch, number: u64, progress: &Progress) -> Result<(), LogError> {
+fn commit_in_turn(lane: &mut impl Lane, batch: Batch, number: u64, progress: &Progress) -> Result<Batch, LogError> {
     progress.wait(|state| state.written == number)?;
-    lane.write(batch)?;
+    let batch = lane.write(batch)?;
     progress.advance(|state| state.written += 1);
     if let Err(failure) = progress.wait(|state| state.committed == number) {
         lane.abort();
@@ -220,7 +225,7 @@ fn commit_in_turn(lane: &mut impl Lane, batch: &Batch, number: u64, progress: &P
     }
     lane.commit()?;
     progress.advance(|state| state.committed += 1);
-    Ok(())
+    Ok(batch)
 }
 
 #[cfg(test)]
@@ -263,14 +268,14 @@ mod tests {
     impl Lane for Fake {
         const HANGS_AFTER: Duration = Duration::from_secs(60);
 
-        fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
+        fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
             self.number = batch.positions()[0].committed.next_offset;
             self.diary.note(format!("begin {}", self.number));
             if self.number == 0 && self.diary.has("begin 1", Duration::from_millis(100)) {
                 return Err(LogError::Refused("1 was begun before 0 was written".to_owned()));
             }
             self.diary.note(format!("write {}", self.number));
-            Ok(())
+            Ok(batch)
         }
 
         fn commit(&mut self) -> Result<(), LogError> {
@@ -336,9 +341,9 @@ mod tests {
     impl Lane for Hanging {
         const HANGS_AFTER: Duration = Duration::from_millis(50);
 
-        fn write(&mut self, _: &Batch) -> Result<(), LogError> {
+        fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
             let _ = self.0.recv();
-            Ok(())
+            Ok(batch)
         }
 
         fn commit(&mut self) -> Result<(), LogError> {

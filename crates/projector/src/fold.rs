@@ -3,6 +3,7 @@
 use partyline_ledger::{Addressed, Applied, At, BusinessNumber, Command, Number, Outcome, Retelling, ServiceIx, apply};
 use partyline_log::Record;
 use partyline_wire::{Invalid, Placed, decode_command};
+use smallvec::SmallVec;
 
 use crate::{WorkError, state::PartitionState};
 
@@ -32,7 +33,7 @@ pub(crate) fn fold(state: &mut PartitionState, record: Record<'_>, partitions: u
         Err(invalid) => Folded::Invalid(invalid),
         Ok(command) => {
             let at = At { offset: record.offset, time_ms: record.at_ms };
-            let number = state.numbers.write(command.number.as_str().as_bytes())?;
+            let number = state.numbers.write(command.number.as_bytes())?;
             let Applied { outcome, rows, retelling } = apply(number, &mut state.memory, &command, at)?;
             Folded::Applied { command, outcome, rows, retelling }
         }
@@ -48,7 +49,7 @@ pub(crate) fn retell(
     retelling: &mut Retelling,
     visit: &mut dyn FnMut(&Number, &[Addressed]),
 ) -> Result<(), WorkError> {
-    let number = state.numbers.read(name.as_str().as_bytes())?;
+    let number = state.numbers.read(name.as_bytes())?;
     let rows = retelling.next(name, number, &mut state.memory)?;
     visit(number, &rows);
     Ok(())
@@ -56,7 +57,7 @@ pub(crate) fn retell(
 
 /// The rows that each service has had of one command, so far.
 #[derive(Default)]
-pub(crate) struct Indexes(Vec<u32>);
+pub(crate) struct Indexes(SmallVec<[u32; 16]>);
 
 impl Indexes {
     /// This row's place among the command's rows for the service.

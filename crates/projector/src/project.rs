@@ -184,7 +184,7 @@ impl Project {
                     self.outbox.dead_letter(record, &reason.to_string(), "no service of this number can be told");
                 }
                 let mut telling = Telling::new(record, std::mem::take(&mut held.skip));
-                let number = held.state.numbers.read(command.number.as_str().as_bytes())?;
+                let number = held.state.numbers.read(command.number.as_bytes())?;
                 self.outbox.rows(number, &rows, &mut telling, now)?;
                 if let Some(retelling) = retelling {
                     let pending = Box::new(Pending { name: command.number, retelling, telling });

@@ -139,7 +139,7 @@ impl Replay {
         let (service, rows) = (&self.service, &mut self.rows);
         if let Folded::Applied { command, rows: told, retelling, .. } = fold(state, record, self.partitions)? {
             let mut telling = Telling::new(record, 0);
-            let number = state.numbers.read(command.number.as_str().as_bytes())?;
+            let number = state.numbers.read(command.number.as_bytes())?;
             rows.put(number, service, &told, &mut telling);
             let mut retelling = retelling.unwrap_or_default();
             match number.find(service) {

@@ -166,7 +166,7 @@ impl StatePosition {
 const NUMBERS: Codec<Number> = Codec {
     encode: codec::encode_number,
     decode: |bytes| codec::decode_number(bytes).map_err(|damaged| damaged.to_string()),
-    weigh: |number| size_of::<Number>() + number.members.len() * 96 + number.seen.capacity() * 16,
+    weigh: |number| size_of::<Number>() + number.members.len() * 96 + number.seen.memory_bytes(),
     // What was never subscribed to remembers nothing, however many name it.
     keep: |number| !number.members.is_empty(),
 };
@@ -178,8 +178,8 @@ const CONVERSATIONS: Codec<Conversation> = Codec {
     encode: codec::encode_conversation,
     decode: |bytes| codec::decode_conversation(bytes).map_err(|damaged| damaged.to_string()),
     weigh: |conversation| {
-        let ids = conversation.messages.capacity() + conversation.others.capacity();
-        size_of::<Conversation>() + 2 * AGENT_BYTES + ids * 16
+        let ids = conversation.messages.memory_bytes() + conversation.others.memory_bytes();
+        size_of::<Conversation>() + 2 * AGENT_BYTES + ids
     },
     keep: |conversation| conversation.opened,
 };
@@ -187,9 +187,9 @@ const CONVERSATIONS: Codec<Conversation> = Codec {
 impl Recall {
     fn conversation_key(&mut self, channel: &ChannelId, customer: &Customer) {
         self.key.clear();
-        self.key.extend_from_slice(channel.as_str().as_bytes());
+        self.key.extend_from_slice(channel.as_bytes());
         self.key.push(b'/');
-        self.key.extend_from_slice(customer.as_str().as_bytes());
+        self.key.extend_from_slice(customer.as_bytes());
     }
 
     fn list_name(&mut self, channel: &ChannelId, list: &str) {
@@ -241,7 +241,7 @@ impl Memory for Recall {
 
     fn append_conversation(&mut self, channel: &ChannelId, index: u64, customer: &Customer) -> Result<(), WorkError> {
         self.list_name(channel, CONVERSATION_LIST);
-        Ok(self.lists.append(&self.list, index, customer.as_str().as_bytes())?)
+        Ok(self.lists.append(&self.list, index, customer.as_bytes())?)
     }
 
     fn append_entry(&mut self, channel: &ChannelId, index: u64, entry: &Entry) -> Result<(), WorkError> {

@@ -7,6 +7,7 @@ use partyline_ledger::{
     Visibility,
 };
 use prost::Message as _;
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{bounds, partition_of, pb, quick};
@@ -52,7 +53,7 @@ pub fn decode_command(key: Option<&[u8]>, value: Option<&[u8]>, placed: Placed) 
     let Some(value) = value else { return Err(Invalid::new("record", "has no value")) };
     let command = decode_value(value)?;
     let Some(key) = key else { return Err(Invalid::new("record", "has no key; it must be the business_number")) };
-    if key != command.number.as_str().as_bytes() {
+    if key != command.number.as_bytes() {
         return Err(Invalid::new("record", "has a key that is not its business_number"));
     }
     let right = partition_of(key, placed.partitions);
@@ -144,6 +145,10 @@ fn decode_action(action: pb::command::Action) -> Result<Action, Invalid> {
 pub(crate) fn hash(known_by: KnownBy<'_>) -> IdHash {
     IdHash(match known_by {
         KnownBy::Message(id) => xxh3_128(id.as_bytes()),
-        KnownBy::Other(service, id) => xxh3_128([service, "/", id].concat().as_bytes()),
+        KnownBy::Other(service, id) => {
+            let mut both = SmallVec::<[u8; 128]>::new();
+            [service, "/", id].iter().for_each(|part| both.extend_from_slice(part.as_bytes()));
+            xxh3_128(&both)
+        }
     })
 }

@@ -40,9 +40,9 @@ pub fn row_key(buf: &mut Vec<u8>, row: &Row) {
         Row::Conversation(row) => write!(buf, "conversation/{}/{}", row.channel, row.customer),
         Row::Entry(row) => {
             buf.extend_from_slice(b"entry/");
-            buf.extend_from_slice(row.channel.as_str().as_bytes());
+            buf.extend_from_slice(row.channel.as_bytes());
             buf.push(b'/');
-            buf.extend_from_slice(row.customer.as_str().as_bytes());
+            buf.extend_from_slice(row.customer.as_bytes());
             buf.push(b'/');
             buf.extend_from_slice(&twenty_digits(row.seq));
             Ok(())
@@ -55,7 +55,11 @@ pub fn row_key(buf: &mut Vec<u8>, row: &Row) {
 fn twenty_digits(mut number: u64) -> [u8; 20] {
     let mut digits = [b'0'; 20];
     for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        // Most numbers have few: the rest is there already.
+        if number == 0 {
+            break;
+        }
+        *digit += (number % 10) as u8;
         number /= 10;
     }
     digits
@@ -77,21 +81,21 @@ pub fn encode_row(buf: &mut Vec<u8>, row: &Row, cause: Cause) {
 }
 
 fn channel(buf: &mut Vec<u8>, row: &ChannelRow) {
-    put::str(buf, 1, row.channel.as_str());
+    put::text(buf, 1, row.channel.as_bytes());
     put::bool(buf, 2, row.isolated);
     let Some(membership) = &row.membership else { return };
     put::bool(buf, 3, true);
-    put::str(buf, 4, membership.parent.as_ref().map_or("", Service::as_str));
+    put::text(buf, 4, membership.parent.as_ref().map_or(&[][..], Service::as_bytes));
     for service in &membership.subscribers {
-        put::bytes(buf, 5, service.as_str().as_bytes());
+        put::bytes(buf, 5, service.as_bytes());
     }
     put::uint(buf, 6, visibility(membership.display_others));
     put::uint(buf, 7, visibility(membership.share_own));
 }
 
 fn conversation(buf: &mut Vec<u8>, row: &ConversationRow) {
-    put::str(buf, 1, row.channel.as_str());
-    put::str(buf, 2, row.customer.as_str());
+    put::text(buf, 1, row.channel.as_bytes());
+    put::text(buf, 2, row.customer.as_bytes());
     if let Some(holder) = &row.holder {
         put::message(buf, 3, |buf| {
             agent_of(buf, &holder.service, &holder.agent);
@@ -102,8 +106,8 @@ fn conversation(buf: &mut Vec<u8>, row: &ConversationRow) {
 }
 
 fn entry(buf: &mut Vec<u8>, row: &EntryRow, partition: u32) {
-    put::str(buf, 1, row.channel.as_str());
-    put::str(buf, 2, row.customer.as_str());
+    put::text(buf, 1, row.channel.as_bytes());
+    put::text(buf, 2, row.customer.as_bytes());
     put::uint(buf, 3, row.seq);
     if let Some(author) = &row.author {
         put::message(buf, 4, |buf| author_of(buf, author));
@@ -113,10 +117,10 @@ fn entry(buf: &mut Vec<u8>, row: &EntryRow, partition: u32) {
         Some(shown) => {
             put::uint(buf, 5, visibility(Visibility::Full));
             put::bytes(buf, 6, &shown.content.0);
-            put::str(buf, 7, &shown.message_id);
-            put::str(buf, 8, &shown.in_reply_to);
+            put::text(buf, 7, shown.message_id.as_bytes());
+            put::text(buf, 8, shown.in_reply_to.as_bytes());
             put::int(buf, 9, shown.sent_at_ms);
-            put::str(buf, 10, shown.command_id.as_ref().map_or("", |id| id.as_str()));
+            put::text(buf, 10, shown.command_id.as_ref().map_or(&[][..], |id| id.as_bytes()));
         }
     }
     put::message(buf, 11, |buf| {
@@ -127,14 +131,14 @@ fn entry(buf: &mut Vec<u8>, row: &EntryRow, partition: u32) {
 }
 
 fn author_of(buf: &mut Vec<u8>, author: &Author) {
-    put::str(buf, 1, author.service.as_str());
-    put::str(buf, 2, author.origin.agent().map_or("", Agent::as_str));
+    put::text(buf, 1, author.service.as_bytes());
+    put::text(buf, 2, author.origin.agent().map_or(&[][..], Agent::as_bytes));
     put::uint(buf, 3, origin(&author.origin));
 }
 
 fn warning(buf: &mut Vec<u8>, row: &WarningRow) {
-    put::str(buf, 1, row.channel.as_str());
-    put::str(buf, 2, row.customer.as_str());
+    put::text(buf, 1, row.channel.as_bytes());
+    put::text(buf, 2, row.customer.as_bytes());
     let kind = match row.kind {
         WarningKind::AlreadyPickedUp => pb::WarningKind::AlreadyPickedUp,
         WarningKind::TakenOver => pb::WarningKind::TakenOver,
@@ -152,15 +156,15 @@ fn warning(buf: &mut Vec<u8>, row: &WarningRow) {
 }
 
 fn rejection(buf: &mut Vec<u8>, row: &RejectionRow) {
-    put::str(buf, 1, row.number.as_str());
-    put::str(buf, 2, row.command_id.as_str());
+    put::text(buf, 1, row.number.as_bytes());
+    put::text(buf, 2, row.command_id.as_bytes());
     put::uint(buf, 3, number(reason(row.reason).into()));
     put::int(buf, 4, row.at_ms);
 }
 
 fn agent_of(buf: &mut Vec<u8>, service: &Service, agent: &Agent) {
-    put::str(buf, 1, service.as_str());
-    put::str(buf, 2, agent.as_str());
+    put::text(buf, 1, service.as_bytes());
+    put::text(buf, 2, agent.as_bytes());
 }
 
 fn visibility(visibility: Visibility) -> u64 {

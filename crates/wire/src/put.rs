@@ -6,12 +6,19 @@ fn key(buf: &mut Vec<u8>, tag: u32, wire_type: WireType) {
     varint(buf, u64::from(tag << 3 | wire_type as u32));
 }
 
-/// Most are of one byte.
+/// Most are of one byte. The others are made aside: prost would look for room in the buffer for each byte.
 fn varint(buf: &mut Vec<u8>, value: u64) {
     match u8::try_from(value) {
         Ok(byte @ ..0x80) => buf.push(byte),
-        _ => encode_varint(value, buf),
+        _ => buf.extend_from_slice(long_varint(value, &mut [0; 10])),
     }
+}
+
+fn long_varint(value: u64, bytes: &mut [u8; 10]) -> &[u8] {
+    let mut rest = &mut bytes[..];
+    encode_varint(value, &mut rest);
+    let unused = rest.len();
+    &bytes[..10 - unused]
 }
 
 pub fn uint(buf: &mut Vec<u8>, tag: u32, value: u64) {
@@ -29,9 +36,9 @@ pub fn bool(buf: &mut Vec<u8>, tag: u32, value: bool) {
     uint(buf, tag, u64::from(value));
 }
 
-pub fn str(buf: &mut Vec<u8>, tag: u32, value: &str) {
+pub fn text(buf: &mut Vec<u8>, tag: u32, value: &[u8]) {
     if !value.is_empty() {
-        bytes(buf, tag, value.as_bytes());
+        bytes(buf, tag, value);
     }
 }
 
@@ -53,11 +60,8 @@ pub fn message(buf: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
         buf[start - 1] = len as u8;
         return;
     }
-    let mut prefix = [0_u8; 10];
-    let mut rest = &mut prefix[..];
-    encode_varint(len as u64, &mut rest);
-    let unused = rest.len();
-    let prefix = &prefix[..10 - unused];
+    let mut bytes = [0; 10];
+    let prefix = long_varint(len as u64, &mut bytes);
     buf.resize(buf.len() + prefix.len() - 1, 0);
     buf.copy_within(start..start + len, start + prefix.len() - 1);
     buf[start - 1..start - 1 + prefix.len()].copy_from_slice(prefix);

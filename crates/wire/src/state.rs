@@ -176,20 +176,20 @@ pub fn decode_number(bytes: &[u8]) -> Result<Number, Damaged> {
 /// Appends the encoding of a conversation's state.
 pub fn encode_conversation(conversation: &Conversation, buf: &mut Vec<u8>) {
     let (writer, writer_agent) = match &conversation.writer {
-        Writer::Customer => (0, ""),
-        Writer::Service(ix, agent) => (u64::from(ix.0) + 1, agent.as_ref().map_or("", Agent::as_str)),
+        Writer::Customer => (0, &[][..]),
+        Writer::Service(ix, agent) => (u64::from(ix.0) + 1, agent.as_ref().map_or(&[][..], Agent::as_bytes)),
     };
     put::uint(buf, 1, conversation.seq);
     put::uint(buf, 2, conversation.seq_of_others);
     put::uint(buf, 3, writer);
-    put::str(buf, 4, writer_agent);
+    put::text(buf, 4, writer_agent);
     put::uint(buf, 5, conversation.warnings);
     put::bytes(buf, 6, &ids(&conversation.messages));
     put::bytes(buf, 7, &ids(&conversation.others));
     if let Some(held) = &conversation.held {
         put::message(buf, 8, |buf| {
             put::uint(buf, 1, u64::from(held.service.0));
-            put::str(buf, 2, held.agent.as_str());
+            put::text(buf, 2, held.agent.as_bytes());
             put::int(buf, 3, held.since_ms);
             put::int(buf, 4, held.until_ms);
             put::uint(buf, 5, u64::from(held.hold_for_s));
@@ -234,17 +234,17 @@ pub fn decode_conversation(bytes: &[u8]) -> Result<Conversation, Damaged> {
 
 /// Appends the encoding of an entry.
 pub fn encode_entry(entry: &Entry, buf: &mut Vec<u8>) {
-    put::str(buf, 1, entry.customer.as_str());
+    put::text(buf, 1, entry.customer.as_bytes());
     put::uint(buf, 2, entry.seq);
     if let Some(author) = &entry.author {
         put::uint(buf, 3, u64::from(author.service.0) + 1);
         put::uint(buf, 4, encode::origin(&author.origin));
-        put::str(buf, 5, author.origin.agent().map_or("", Agent::as_str));
-        put::str(buf, 6, author.command_id.as_str());
+        put::text(buf, 5, author.origin.agent().map_or(&[][..], Agent::as_bytes));
+        put::text(buf, 6, author.command_id.as_bytes());
     }
     put::bytes(buf, 7, &entry.content.0);
-    put::str(buf, 8, &entry.message_id);
-    put::str(buf, 9, &entry.in_reply_to);
+    put::text(buf, 8, entry.message_id.as_bytes());
+    put::text(buf, 9, entry.in_reply_to.as_bytes());
     put::int(buf, 10, entry.sent_at_ms);
     put::uint(buf, 11, entry.offset);
     put::int(buf, 12, entry.at_ms);

@@ -1,5 +1,7 @@
 //! A service answers.
 
+use std::sync::Arc;
+
 use crate::{
     Agent, Channel, ChannelId, Entry, EntryAuthor, Held, Memory, Origin, Reason, Reply, ServiceIx, WarningKind, Writer,
     apply::{Step, Stop, Verdict},
@@ -54,7 +56,7 @@ fn accept<M: Memory>(step: &mut Step<'_, M>, reply: &Reply, at: Place<'_>, live:
         seq: 0,
         author: Some(EntryAuthor { service: at.service, origin: reply.origin.clone(), command_id: step.id.clone() }),
         content: reply.content.clone(),
-        message_id: "".into(),
+        message_id: Arc::default(),
         in_reply_to: reply.in_reply_to.clone(),
         sent_at_ms: 0,
         offset: step.at.offset,

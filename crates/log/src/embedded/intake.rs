@@ -39,11 +39,12 @@ impl Lane for Commits {
     const HANGS_AFTER: Duration = Duration::from_secs(120);
 
     /// SQLite writes and commits at once.
-    fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
+    fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
         self.writer.transact(|tx, catalog| {
             append(tx, catalog, batch.rows(), |_| ())?;
             set_positions(tx, &self.group, batch.positions())
-        })
+        })?;
+        Ok(batch)
     }
 
     fn commit(&mut self) -> Result<(), LogError> {

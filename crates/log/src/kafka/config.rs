@@ -80,8 +80,8 @@ const SENDING: &[(&str, &str)] = &[
 /// And transactions besides.
 const COMMITTING: &[(&str, &str)] = &[
     ("transaction.timeout.ms", SESSION_MS),
-    // A partition's rows are handed over together, so there is nothing to linger for; the commit waits for them.
-    ("linger.ms", "0"),
+    // Each handing over would wake librdkafka up, to send a part. All is sent as soon as everything is handed over.
+    ("linger.ms", "100"),
     // Positions right after another transaction are put off by the broker until that one's markers are written:
     // milliseconds, where the default would wait for 100.
     ("retry.backoff.ms", "10"),

@@ -1,14 +1,15 @@
-//! Hands many records of a topic's partition to a producer at once. rust-rdkafka hands over one at a time, and then each
-//! of them costs librdkafka a search for its topic and several looks at the clock: as much as taking it.
+//! Hands many records of a topic's partition to a producer at once, without a copy of their values, and waits until all
+//! are taken. rust-rdkafka hands over one at a time, and then each of them costs librdkafka a search for its topic and several looks at the clock: as much as
+//! taking it; and it looks only every tenth of a second whether they are taken.
 //!
 //! The only unsafe code here: what rust-rdkafka does for one record, done for a slice of them.
 #![allow(unsafe_code)]
 
-use std::{ffi::CString, ptr};
+use std::{ffi::CString, ptr, sync::Arc, time::Duration};
 
 use rdkafka::{
     bindings::{
-        RD_KAFKA_MSG_F_COPY, rd_kafka_last_error, rd_kafka_message_t, rd_kafka_produce_batch, rd_kafka_topic_destroy,
+        rd_kafka_flush, rd_kafka_last_error, rd_kafka_message_t, rd_kafka_produce_batch, rd_kafka_topic_destroy,
         rd_kafka_topic_new, rd_kafka_topic_t,
     },
     error::KafkaError,
@@ -39,36 +40,84 @@ impl Drop for Topic {
     }
 }
 
-/// Hands over records of one partition, in their order: keys, of which an empty one is none, and values. Returns how many
-/// were taken: not all where the producer's queue is full.
-///
-/// # Errors
-/// Why one was not taken, beside that.
-pub(super) fn produce<'a, C: ProducerContext<DeliveryOpaque = ()>>(
-    producer: &BaseProducer<C>,
-    topic: &str,
-    partition: i32,
-    records: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-) -> Result<usize, KafkaError> {
-    let topic = Topic::of(producer, topic)?;
-    let mut messages: Vec<_> = records.map(|(key, value)| message(key, value)).collect();
-    let count = i32::try_from(messages.len()).unwrap_or(i32::MAX);
-    // SAFETY: client and topic live; there are `count` messages, whose keys and values live for 'a and are only read, as
-    // librdkafka copies them before it returns.
-    let taken =
-        unsafe { rd_kafka_produce_batch(topic.0, partition, RD_KAFKA_MSG_F_COPY, messages.as_mut_ptr(), count) };
-    let refused = |message: &&rd_kafka_message_t| message.err != TAKEN && message.err != QUEUE_FULL;
-    match messages.iter().find(refused) {
-        Some(refused) => Err(KafkaError::MessageProduction(refused.err.into())),
-        // Once its queue is full it takes none of those that follow.
-        None => Ok(usize::try_from(taken).unwrap_or_default()),
+/// A producer that sends records from where they lie. Whatever holds them is lent to it, and cannot be changed or let go
+/// of before they are sent.
+pub(super) struct Lender<C: ProducerContext<DeliveryOpaque = ()>, R> {
+    /// Dropped first: then nothing is read any more.
+    producer: BaseProducer<C>,
+    lent: Vec<Arc<R>>,
+}
+
+impl<C: ProducerContext<DeliveryOpaque = ()>, R: 'static> Lender<C, R> {
+    pub(super) fn new(producer: BaseProducer<C>) -> Self {
+        Self { producer, lent: Vec::new() }
+    }
+
+    pub(super) fn producer(&self) -> &BaseProducer<C> {
+        &self.producer
+    }
+
+    /// Lends what holds the next records.
+    pub(super) fn lend(&mut self, what: R) {
+        self.lent.push(Arc::new(what));
+    }
+
+    /// What was lent last, and is not given back.
+    pub(super) fn lent(&self) -> Option<&R> {
+        self.lent.last().map(|lent| &**lent)
+    }
+
+    /// Gives back what was lent last, and drops what was lent before; nothing while a record is under way.
+    pub(super) fn give_back(&mut self) -> Option<R> {
+        if self.producer.in_flight_count() > 0 {
+            return None;
+        }
+        let last = self.lent.pop();
+        self.lent.clear();
+        last.and_then(Arc::into_inner)
+    }
+
+    /// Hands over records of one partition, in their order: `find` finds their keys, of which an empty one is none, and
+    /// values in what was lent last. Returns how many were taken: not all where the producer's queue is full.
+    ///
+    /// # Errors
+    /// Why one was not taken, beside that.
+    pub(super) fn hand_over<T>(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: &[T],
+        find: impl for<'r> Fn(&'r R, &T) -> (&'r [u8], &'r [u8]),
+    ) -> Result<usize, KafkaError> {
+        let Some(lent) = self.lent() else { return Ok(0) };
+        let topic = Topic::of(&self.producer, topic)?;
+        let mut messages: Vec<_> = records.iter().map(|record| message(find(lent, record))).collect();
+        let count = i32::try_from(messages.len()).unwrap_or(i32::MAX);
+        // SAFETY: client and topic live; there are `count` messages. Their keys and values are in what is lent, for they
+        // live as long as any borrow of it, and are only read; it is neither changed nor dropped before none of them is
+        // under way or the client is gone. No flag means that librdkafka reads values from there.
+        let taken = unsafe { rd_kafka_produce_batch(topic.0, partition, 0, messages.as_mut_ptr(), count) };
+        let refused = |message: &&rd_kafka_message_t| message.err != TAKEN && message.err != QUEUE_FULL;
+        match messages.iter().find(refused) {
+            Some(refused) => Err(KafkaError::MessageProduction(refused.err.into())),
+            // Once its queue is full it takes none of those that follow.
+            None => Ok(usize::try_from(taken).unwrap_or_default()),
+        }
+    }
+
+    /// Sends what the producer has, whatever it lingers for, and waits up to `wait` until all of it is taken or refused.
+    /// Says whether it is. What is refused counts until the producer is polled.
+    pub(super) fn flush(&self, wait: Duration) -> bool {
+        let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the client lives.
+        unsafe { rd_kafka_flush(self.producer.client().native_ptr(), wait_ms) == TAKEN }
     }
 }
 
 const TAKEN: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
 const QUEUE_FULL: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR__QUEUE_FULL;
 
-fn message(key: &[u8], value: &[u8]) -> rd_kafka_message_t {
+fn message((key, value): (&[u8], &[u8])) -> rd_kafka_message_t {
     rd_kafka_message_t {
         err: TAKEN,
         rkt: ptr::null_mut(),
@@ -84,34 +133,59 @@ fn message(key: &[u8], value: &[u8]) -> rd_kafka_message_t {
 
 #[cfg(test)]
 mod tests {
-    use rdkafka::{ClientConfig, error::RDKafkaErrorCode};
+    use rdkafka::{
+        ClientConfig,
+        error::RDKafkaErrorCode,
+        producer::{DefaultProducerContext, PurgeConfig},
+    };
 
     use super::*;
 
     /// Nobody listens there, so that what is handed over stays.
-    fn producer() -> BaseProducer {
+    fn lender() -> Lender<DefaultProducerContext, Vec<Vec<u8>>> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", "127.0.0.1:1").set("queue.buffering.max.messages", "10");
-        config.create().unwrap()
+        let mut lender = Lender::new(config.create().unwrap());
+        lender.lend(vec![b"value".to_vec(), vec![0; 2 << 20]]);
+        lender
     }
 
-    fn record(value: &[u8]) -> (&[u8], &[u8]) {
-        (b"key", value)
+    fn hand_over(
+        lender: &Lender<DefaultProducerContext, Vec<Vec<u8>>>,
+        topic: &str,
+        which: &[usize],
+    ) -> Result<usize, KafkaError> {
+        lender.hand_over(topic, 0, which, |lent, at| (b"key", lent[*at].as_slice()))
     }
 
     #[test]
     fn a_full_queue_takes_the_first_ones_and_no_more() {
-        let producer = producer();
-        let hand_over = |count| produce(&producer, "topic", 0, std::iter::repeat_n(record(b"value"), count)).unwrap();
-        assert_eq!([hand_over(0), hand_over(7), hand_over(7), hand_over(1)], [0, 7, 3, 0]);
+        let lender = lender();
+        let taken = [0, 7, 7, 1].map(|count| hand_over(&lender, "topic", &vec![0; count]).unwrap());
+        assert_eq!(taken, [0, 7, 3, 0]);
+    }
+
+    #[test]
+    fn what_is_lent_comes_back_when_nothing_is_under_way() {
+        let mut lender = lender();
+        let step = Duration::from_millis(1);
+        assert!(lender.flush(step));
+        assert_eq!(hand_over(&lender, "topic", &[0]).unwrap(), 1);
+        lender.lend(Vec::new());
+        assert!(!lender.flush(step) && lender.give_back().is_none() && lender.lent() == Some(&Vec::new()));
+        lender.producer().purge(PurgeConfig::default().queue());
+        while !lender.flush(step) {
+            lender.producer().poll(step);
+        }
+        assert_eq!((lender.give_back(), lender.lent()), (Some(Vec::new()), None));
+        assert_eq!(hand_over(&lender, "topic", &[0]).unwrap(), 0, "nothing is lent");
     }
 
     #[test]
     fn says_why_a_record_is_not_taken() {
-        let producer = producer();
-        let large = vec![0; 2 << 20];
-        let refused = produce(&producer, "topic", 0, [record(b"value"), record(&large)].into_iter()).unwrap_err();
+        let lender = lender();
+        let refused = hand_over(&lender, "topic", &[0, 1]).unwrap_err();
         assert_eq!(refused.rdkafka_error_code(), Some(RDKafkaErrorCode::MessageSizeTooLarge));
-        assert!(produce(&producer, "a\0b", 0, [record(b"value")].into_iter()).is_err());
+        assert!(hand_over(&lender, "a\0b", &[0]).is_err());
     }
 }

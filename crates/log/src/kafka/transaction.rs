@@ -31,17 +31,18 @@ use super::{
     error,
     intake::Member,
     offsets, poll,
-    produce::produce,
+    produce::Lender,
 };
 use crate::{Batch, LogError, Outgoing, Topics, committer::Lane};
 
 /// Writing a transaction, and committing it, gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
-/// Between two looks whether a transaction's rows are taken.
-const STEP_MIN: Duration = Duration::from_micros(100);
-const STEP_MAX: Duration = Duration::from_millis(2);
+/// Between two looks whether something went wrong while a transaction's rows are taken.
+const STEP: Duration = Duration::from_millis(10);
+/// Between two looks whether there is room for more.
+const ROOM_STEP: Duration = Duration::from_millis(1);
 /// So many rows of a partition are handed over together.
-const RUN_ROWS: usize = 1_024;
+const RUN_ROWS: usize = 16_384;
 /// So often one transaction is done again because the group has rebalanced.
 const REBALANCES: usize = 5;
 
@@ -91,7 +92,7 @@ impl From<LogError> for Failure {
 
 /// A transactional producer, and what is needed to commit with it.
 pub(super) struct Transactions {
-    producer: Producing,
+    lender: Lender<Context<Deliveries>, Batch>,
     /// Says, for each transaction anew, who we are in the group.
     member: Arc<Member>,
     topic: Arc<str>,
@@ -130,11 +131,34 @@ impl Transactions {
 
     /// Transactions of `member`, whose positions are of `topic`.
     pub(super) fn new(producer: Producing, member: Arc<Member>, topic: Arc<str>) -> Self {
-        Self { producer, member, topic }
+        Self { lender: Lender::new(producer), member, topic }
+    }
+
+    fn producer(&self) -> &Producing {
+        self.lender.producer()
+    }
+
+    /// Writes the batch that is lent.
+    fn write_lent(&self) -> Result<(), LogError> {
+        let Some(batch) = self.lender.lent() else { return Ok(()) };
+        let deadline = Instant::now() + CALL;
+        for _ in 0..REBALANCES {
+            let Err(failure) = self.try_write(batch, deadline) else { return Ok(()) };
+            let aborted = self.end();
+            match failure {
+                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
+                    tracing::debug!("a rebalance came in between: the transaction is done again");
+                }
+                Failure::Rebalanced => break,
+                // The reason for a row may have come after the failure it caused.
+                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
+            }
+        }
+        Err(LogError::Transaction("the group has rebalanced".to_owned()))
     }
 
     fn try_write(&self, batch: &Batch, deadline: Instant) -> Result<(), Failure> {
-        let producer = &self.producer;
+        let producer = self.producer();
         producer.context().own.purged.store(false, Ordering::Relaxed);
         producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
         let begun = Instant::now();
@@ -167,8 +191,9 @@ impl Transactions {
 
     fn produce_run(&self, mut run: &[Outgoing<'_>], deadline: Instant) -> Result<(), LogError> {
         while let Some(Outgoing { topic, partition, .. }) = run.first() {
-            let rows = run.iter().map(|row| (row.key, row.value));
-            let taken = produce(&self.producer, topic, offsets::native(*partition), rows)
+            let taken = self
+                .lender
+                .hand_over(topic, offsets::native(*partition), run, |batch, row| batch.record(row.at))
                 .map_err(|failure| error::delivery(topic, &failure))?;
             run = run.get(taken..).unwrap_or_default();
             if !run.is_empty() {
@@ -187,7 +212,7 @@ impl Transactions {
         if !row.key.is_empty() {
             record = record.key(row.key);
         }
-        while let Err((failure, again)) = self.producer.send(record) {
+        while let Err((failure, again)) = self.producer().send(record) {
             if !is_full(&failure) {
                 return Err(error::delivery(row.topic, &failure));
             }
@@ -199,7 +224,9 @@ impl Transactions {
 
     fn wait_for_room(&self, deadline: Instant) -> Result<(), LogError> {
         self.check_delivery(deadline)?;
-        poll::pause(&self.producer, poll::STEP);
+        // What it has would linger, for more that does not fit.
+        self.lender.flush(ROOM_STEP);
+        self.producer().poll(Duration::ZERO);
         Ok(())
     }
 
@@ -226,7 +253,7 @@ impl Transactions {
             return Err(LogError::Transaction(text.to_owned()).into());
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let sent = self.producer.send_offsets_to_transaction(&list, &group, left);
+        let sent = self.producer().send_offsets_to_transaction(&list, &group, left);
         sent.map_err(|failure| match failure.rdkafka_error_code() {
             Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => Failure::Rebalanced,
             _ => error::transaction("sending the positions", &failure).into(),
@@ -234,24 +261,22 @@ impl Transactions {
     }
 
     fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
-        let begun = Instant::now();
-        while self.producer.in_flight_count() > 0 {
-            // A sixteenth of the wait so far: a small transaction is not held up, a large one not looked at all the time.
-            poll::pause(&self.producer, (begun.elapsed() / 16).clamp(STEP_MIN, STEP_MAX));
+        while !self.lender.flush(STEP) {
+            self.producer().poll(Duration::ZERO);
             self.check_delivery(deadline)?;
         }
         self.check_delivery(deadline)
     }
 
     fn undelivered(&self) -> Option<LogError> {
-        locked(&self.producer.context().own.failure).clone()
+        locked(&self.producer().context().own.failure).clone()
     }
 
     fn check_delivery(&self, deadline: Instant) -> Result<(), LogError> {
         if let Some(failure) = self.undelivered() {
             return Err(failure);
         }
-        if self.producer.context().own.purged.load(Ordering::Relaxed) {
+        if self.producer().context().own.purged.load(Ordering::Relaxed) {
             return Err(LogError::Transaction("rows were given up".to_owned()));
         }
         if Instant::now() > deadline {
@@ -263,15 +288,15 @@ impl Transactions {
     /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out. Whether
     /// another one may be begun.
     fn end(&self) -> bool {
-        if self.producer.client().fatal_error().is_some() {
+        if self.producer().client().fatal_error().is_some() {
             return false;
         }
-        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.producer().purge(PurgeConfig::default().queue().inflight());
         let deadline = Instant::now() + Duration::from_secs(1);
-        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
-            poll::pause(&self.producer, poll::STEP);
+        while self.producer().in_flight_count() > 0 && Instant::now() < deadline {
+            poll::pause(self.producer(), poll::STEP);
         }
-        let aborted = self.producer.abort_transaction(Duration::from_secs(2));
+        let aborted = self.producer().abort_transaction(Duration::from_secs(2));
         if let Err(failure) = &aborted {
             tracing::debug!("aborting: {failure}");
         }
@@ -284,26 +309,16 @@ impl Lane for Transactions {
     /// group's coordinator, which sending the positions may wait for.
     const HANGS_AFTER: Duration = Duration::from_secs(30);
 
-    fn write(&mut self, batch: &Batch) -> Result<(), LogError> {
-        let deadline = Instant::now() + CALL;
-        for _ in 0..REBALANCES {
-            let Err(failure) = self.try_write(batch, deadline) else { return Ok(()) };
-            let aborted = self.end();
-            match failure {
-                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
-                    tracing::debug!("a rebalance came in between: the transaction is done again");
-                }
-                Failure::Rebalanced => break,
-                // The reason for a row may have come after the failure it caused.
-                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
-            }
-        }
-        Err(LogError::Transaction("the group has rebalanced".to_owned()))
+    fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
+        self.lender.lend(batch);
+        self.write_lent()?;
+        // Once all rows are taken, none is under way.
+        self.lender.give_back().ok_or_else(|| LogError::Transaction("rows are still under way".to_owned()))
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
         let begun = Instant::now();
-        let committed = self.producer.commit_transaction(CALL).map_err(|e| error::transaction("committing", &e));
+        let committed = self.producer().commit_transaction(CALL).map_err(|e| error::transaction("committing", &e));
         tracing::debug!(committed = ?begun.elapsed(), "transaction");
         committed.inspect_err(|_| self.abort())
     }

@@ -75,7 +75,7 @@ impl Stage {
         let mut publisher = self.backend.publisher()?;
         for (tag, line) in lines.iter().enumerate() {
             let command = command_from_json(line)?;
-            let key = command.command.number.as_str().as_bytes();
+            let key = command.command.number.as_bytes();
             publisher.send(tag as u64, &topic, partition_of(key, PARTITIONS), key, &command.value)?;
         }
         while publisher.outstanding() > 0 {

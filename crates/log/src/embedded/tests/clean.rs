@@ -51,7 +51,7 @@ fn compaction_leaves_what_a_naive_fold_leaves() {
     for seed in 1..=12 {
         let dir = tempfile::tempdir().unwrap();
         let (log, view) = with_view(dir.path());
-        let mut random = Random(seed * 0x9e37_79b9_7f4a_7c15);
+        let mut random = Random(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let mut written: Vec<Row> = Vec::new();
         for round in 0..4 {
             let keys = 1 + random.below(400);
