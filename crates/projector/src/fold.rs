@@ -1,45 +1,38 @@
 //! One record, decoded and applied: what `project`, its rebuilds and `replay` have in common.
 
-use partyline_ledger::{Addressed, Applied, At, BusinessNumber, Command, Number, Outcome, Retelling, ServiceIx, apply};
+use partyline_ledger::{Addressed, Applied, At, BusinessNumber, Command, Number, Retelling, ServiceIx, apply};
 use partyline_log::Record;
 use partyline_wire::{Invalid, Placed, decode_command};
 use smallvec::SmallVec;
 
 use crate::{WorkError, state::PartitionState};
 
-/// What a record did.
-pub(crate) enum Folded {
-    /// It is no valid command: nothing changed.
-    Invalid(Invalid),
-    /// It was applied.
-    Applied {
-        /// The command.
-        command: Command,
-        /// Its outcome, and the rows that may be taken at once.
-        outcome: Outcome,
-        rows: Vec<Addressed>,
-        /// The rest.
-        retelling: Option<Retelling>,
-    },
+/// A valid command, and what it did: the rows that may be taken at once, and the rest.
+pub(crate) struct Folded {
+    pub command: Command,
+    pub applied: Applied,
 }
 
-/// Decodes and applies one record; the position stays until everything that it brings is told.
+/// Decodes and applies one record; the position stays until everything that it brings is told. What is no valid command
+/// changes nothing.
 ///
 /// # Errors
 /// Those of the store; then the state is of no use any more.
-pub(crate) fn fold(state: &mut PartitionState, record: Record<'_>, partitions: u32) -> Result<Folded, WorkError> {
-    let placed = Placed { partition: record.partition, partitions };
-    let folded = match decode_command(record.key, record.value, placed) {
-        Err(invalid) => Folded::Invalid(invalid),
-        Ok(command) => {
-            let at = At { offset: record.offset, time_ms: record.at_ms };
-            let number = state.numbers.write(command.number.as_bytes())?;
-            let Applied { outcome, rows, retelling } = apply(number, &mut state.memory, &command, at)?;
-            Folded::Applied { command, outcome, rows, retelling }
-        }
-    };
+pub(crate) fn fold(
+    state: &mut PartitionState,
+    record: Record<'_>,
+    partitions: u32,
+) -> Result<Result<Folded, Invalid>, WorkError> {
     state.since_checkpoint += 1;
-    Ok(folded)
+    let placed = Placed { partition: record.partition, partitions };
+    let command = match decode_command(record.key, record.value, placed) {
+        Ok(command) => command,
+        Err(invalid) => return Ok(Err(invalid)),
+    };
+    let at = At { offset: record.offset, time_ms: record.at_ms };
+    let number = state.numbers.write(command.number.as_bytes())?;
+    let applied = apply(number, &mut state.memory, &command, at)?;
+    Ok(Ok(Folded { command, applied }))
 }
 
 /// The next chunk of what a command has to retell, with the number that it is about.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use partyline_ledger::Outcome;
+use partyline_ledger::{Applied, Outcome};
 use partyline_log::{Backend, Event, Gained, Intake, LogError, Offset, Partition, Record, Records};
 use partyline_store::{Database, StoreError};
 use partyline_wire::Verdict;
@@ -172,14 +172,14 @@ impl Project {
         let (partition, offset) = (record.partition, record.offset);
         let done = StatePosition { next_offset: offset + 1, at_ms: record.at_ms };
         match fold(&mut held.state, record, self.partitions)? {
-            Folded::Invalid(invalid) => {
+            Err(invalid) => {
                 self.outbox.counts.invalid += 1;
                 self.outbox.dead_letter(record, "INVALID", &invalid.to_string());
                 held.state.position = done;
                 let verdict = Verdict::Invalid(invalid.to_string());
                 self.outbox.done(offset, done, Some(verdict), partition, now);
             }
-            Folded::Applied { command, outcome, rows, retelling } => {
+            Ok(Folded { command, applied: Applied { outcome, rows, retelling } }) => {
                 if let Outcome::Rejected { reason, dead_letter: true } = outcome {
                     self.outbox.dead_letter(record, &reason.to_string(), "no service of this number can be told");
                 }
@@ -372,7 +372,9 @@ impl Project {
 
 /// Applies a record of which everything was published before.
 fn fold_quietly(state: &mut PartitionState, record: Record<'_>, partitions: u32) -> Result<(), WorkError> {
-    if let Folded::Applied { command, retelling: Some(mut retelling), .. } = fold(state, record, partitions)? {
+    if let Ok(Folded { command, applied: Applied { retelling: Some(mut retelling), .. } }) =
+        fold(state, record, partitions)?
+    {
         retelling.keep_changes();
         while !retelling.is_empty() {
             retell(state, &command.number, &mut retelling, &mut |_, _| {})?;

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc, time::Duration};
 
-use partyline_ledger::{Addressed, Number, Service};
+use partyline_ledger::{Addressed, Applied, Number, Service};
 use partyline_log::{Backend, Bounds, LogError, Offset, Partition, Reader, Record, Records};
 use partyline_store::Database;
 use partyline_wire::{Cause, PositionRow, encode_row, row_key};
@@ -137,7 +137,9 @@ impl Replay {
         self.commands += 1;
         let Some(state) = self.states.get_mut(&record.partition) else { return Ok(()) };
         let (service, rows) = (&self.service, &mut self.rows);
-        if let Folded::Applied { command, rows: told, retelling, .. } = fold(state, record, self.partitions)? {
+        if let Ok(Folded { command, applied: Applied { rows: told, retelling, .. } }) =
+            fold(state, record, self.partitions)?
+        {
             let mut telling = Telling::new(record, 0);
             let number = state.numbers.read(command.number.as_bytes())?;
             rows.put(number, service, &told, &mut telling);
