@@ -69,7 +69,8 @@ impl<C: ProducerContext<DeliveryOpaque = ()>, R: 'static> Lender<C, R> {
 
     /// Gives back what was lent last, and drops what was lent before; nothing while a record is under way.
     pub(super) fn give_back(&mut self) -> Option<R> {
-        if self.producer.in_flight_count() > 0 {
+        // The client's own count is also of what it has to say otherwise.
+        if !self.flush(Duration::ZERO) {
             return None;
         }
         let last = self.lent.pop();

@@ -261,11 +261,14 @@ impl Transactions {
     }
 
     fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
-        while !self.lender.flush(STEP) {
+        loop {
+            let taken = self.lender.flush(STEP);
             self.producer().poll(Duration::ZERO);
             self.check_delivery(deadline)?;
+            if taken {
+                return Ok(());
+            }
         }
-        self.check_delivery(deadline)
     }
 
     fn undelivered(&self) -> Option<LogError> {
