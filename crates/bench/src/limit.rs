@@ -16,7 +16,6 @@ use std::{
     time::Duration,
 };
 
-use self::produce::Lender;
 use anyhow::{Context as _, anyhow};
 use partyline_log::{Backend as _, Bounds, Record, Records};
 use rdkafka::{
@@ -25,6 +24,7 @@ use rdkafka::{
     producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext},
 };
 
+use self::produce::Lender;
 use crate::{
     args::{self, Setup},
     cluster::{self, REQUEST},
@@ -242,9 +242,7 @@ impl Pass {
 
     /// Waits until everything is out before it commits: rust-rdkafka's own flush would wait in steps of 100 ms.
     fn commit(&mut self) -> anyhow::Result<()> {
-        while !self.lender.flush(STEP) {
-            self.lender.producer().poll(Duration::ZERO);
-        }
+        while !self.lender.flush(STEP) {}
         self.lender.give_back();
         let mut list = TopicPartitionList::new();
         for (partition, position) in &self.positions {

@@ -171,7 +171,7 @@ const NUMBERS: Codec<Number> = Codec {
     keep: |number| !number.members.is_empty(),
 };
 
-/// What the name of a holder or a writer takes, with the allocator's part.
+/// What the name of a holder or a writer takes beside its record, if it is a long one, with the allocator's part.
 const AGENT_BYTES: usize = 32;
 
 const CONVERSATIONS: Codec<Conversation> = Codec {

@@ -107,11 +107,13 @@ impl<C: ProducerContext<DeliveryOpaque = ()>, R: 'static> Lender<C, R> {
     }
 
     /// Sends what the producer has, whatever it lingers for, and waits up to `wait` until all of it is taken or refused.
-    /// Says whether it is. What is refused counts until the producer is polled.
+    /// Says whether it is. Then serves what has come for the producer: until that is done, what was refused counts.
     pub(super) fn flush(&self, wait: Duration) -> bool {
         let wait_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the client lives.
-        unsafe { rd_kafka_flush(self.producer.client().native_ptr(), wait_ms) == TAKEN }
+        let flushed = unsafe { rd_kafka_flush(self.producer.client().native_ptr(), wait_ms) };
+        self.producer.poll(Duration::ZERO);
+        flushed == TAKEN
     }
 }
 
@@ -175,9 +177,7 @@ mod tests {
         lender.lend(Vec::new());
         assert!(!lender.flush(step) && lender.give_back().is_none() && lender.lent() == Some(&Vec::new()));
         lender.producer().purge(PurgeConfig::default().queue());
-        while !lender.flush(step) {
-            lender.producer().poll(step);
-        }
+        while !lender.flush(step) {}
         assert_eq!((lender.give_back(), lender.lent()), (Some(Vec::new()), None));
         assert_eq!(hand_over(&lender, "topic", &[0]).unwrap(), 0, "nothing is lent");
     }

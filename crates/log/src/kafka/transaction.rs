@@ -226,7 +226,6 @@ impl Transactions {
         self.check_delivery(deadline)?;
         // What it has would linger, for more that does not fit.
         self.lender.flush(ROOM_STEP);
-        self.producer().poll(Duration::ZERO);
         Ok(())
     }
 
@@ -263,7 +262,6 @@ impl Transactions {
     fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
         loop {
             let taken = self.lender.flush(STEP);
-            self.producer().poll(Duration::ZERO);
             self.check_delivery(deadline)?;
             if taken {
                 return Ok(());
