@@ -41,8 +41,8 @@ const CALL: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_millis(10);
 /// Between two looks whether there is room for more.
 const ROOM_STEP: Duration = Duration::from_millis(1);
-/// So many rows of a partition are handed over together.
-const RUN_ROWS: usize = 16_384;
+/// So many rows of a partition are handed over together: what librdkafka is told of them stays in a core's cache.
+const RUN_ROWS: usize = 1_024;
 /// So often one transaction is done again because the group has rebalanced.
 const REBALANCES: usize = 5;
 
