@@ -150,6 +150,8 @@ fn this(setup: &Setup, what: &str, arguments: &[String]) -> anyhow::Result<Value
     command.arg(what).args(arguments).arg("--bin").arg(&setup.bin);
     command.args(["--bootstrap", &setup.bootstrap, "--prefix", &setup.prefix]);
     command.args(setup.broker_pid.map(|pid| format!("--broker-pid={pid}")));
+    // What was written before must not keep the disk busy now.
+    rustix::fs::sync();
     let ran = usage::run(&mut command)?;
     serde_json::from_str(&ran.stdout).with_context(|| format!("it said: {}", ran.stdout))
 }
