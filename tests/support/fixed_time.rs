@@ -125,8 +125,8 @@ impl Intake for Timed<Box<dyn Intake>> {
         self.of.committed()
     }
 
-    fn is_ready(&mut self) -> Result<bool, LogError> {
-        self.of.is_ready()
+    fn is_ready_within(&mut self, wait: Duration) -> Result<bool, LogError> {
+        self.of.is_ready_within(wait)
     }
 
     fn settle(&mut self) -> Result<(), LogError> {

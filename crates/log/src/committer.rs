@@ -102,10 +102,11 @@ impl Committer {
         self.progress.now(|state| state.committed)
     }
 
-    /// Whether a batch that is submitted now is begun at once: every one before it is written, and a lane is free.
-    pub(crate) fn is_ready(&self) -> Result<bool, LogError> {
+    /// Waits up to `wait` until a batch that is submitted then is begun at once: every one before it is written, and a
+    /// lane is free. Whether it is so.
+    pub(crate) fn is_ready_within(&self, wait: Duration) -> Result<bool, LogError> {
         let lanes = self.lanes.len() as u64;
-        self.progress.now(|state| state.written == state.submitted && state.under_way() < lanes)
+        self.progress.wait_up_to(wait, |state| state.written == state.submitted && state.under_way() < lanes)
     }
 
     /// Waits until all batches are committed.
@@ -143,11 +144,20 @@ impl Progress {
 
     /// Waits until `is_reached`, or for the reason why it never will be.
     fn wait(&self, is_reached: impl Fn(&State) -> bool) -> Result<(), LogError> {
+        self.wait_up_to(Duration::MAX, is_reached).map(drop)
+    }
+
+    /// The same, but no longer than `patience`. Whether it is reached.
+    fn wait_up_to(&self, patience: Duration, is_reached: impl Fn(&State) -> bool) -> Result<bool, LogError> {
+        let begun = Instant::now();
         let mut state = locked(&self.state);
         loop {
-            let left = self.check(&mut state)?;
+            let left = self.check(&mut state)?.min(patience.saturating_sub(begun.elapsed()));
             if is_reached(&state) {
-                return Ok(());
+                return Ok(true);
+            }
+            if left.is_zero() {
+                return Ok(false);
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -314,7 +324,7 @@ mod tests {
     fn one_batch_is_written_while_the_one_before_is_committed_and_all_in_order() {
         let (diary, mut committer, submitted) = submit(20, u64::MAX);
         submitted.and(committer.settle()).unwrap();
-        assert_eq!((committer.committed().unwrap(), committer.is_ready().unwrap()), (21, true));
+        assert_eq!((committer.committed().unwrap(), committer.is_ready_within(Duration::ZERO).unwrap()), (21, true));
         for what in ["write", "commit"] {
             assert_eq!(diary.of(what), (0..=20).map(|number| format!("{what} {number}")).collect::<Vec<_>>());
         }
@@ -326,7 +336,9 @@ mod tests {
     fn nothing_is_committed_after_a_batch_that_is_not() {
         let (diary, mut committer, _) = submit(20, 7);
         let why = LogError::Transaction("as it should".to_owned()).to_string();
-        for failure in [committer.settle().err(), committer.committed().err(), committer.is_ready().err()] {
+        for failure in
+            [committer.settle().err(), committer.committed().err(), committer.is_ready_within(Duration::MAX).err()]
+        {
             assert_eq!(failure.unwrap().to_string(), why);
         }
         committer.stop().into_iter().for_each(|thread| thread.join().unwrap());
@@ -360,9 +372,7 @@ mod tests {
         let calls: [Call; 4] = [
             |committer| committer.submit(&mut Batch::default()),
             |committer| committer.settle(),
-            |committer| loop {
-                committer.is_ready()?;
-            },
+            |committer| committer.is_ready_within(Duration::MAX).map(drop),
             |committer| loop {
                 committer.committed()?;
             },
@@ -376,6 +386,18 @@ mod tests {
             drop(allow);
             committer.stop().into_iter().for_each(|thread| thread.join().unwrap());
         }
+    }
+
+    #[test]
+    fn a_wait_ends_with_what_it_is_for_or_with_its_time() {
+        let progress = Progress::new(Duration::from_secs(60));
+        progress.advance(|state| state.submitted += 1);
+        let rests = |patience| progress.wait_up_to(patience, |state| state.under_way() == 0).unwrap();
+        assert!(!rests(Duration::ZERO) && !rests(Duration::from_millis(1)));
+        thread::scope(|scope| {
+            scope.spawn(|| progress.advance(|state| state.committed += 1));
+            assert!(rests(Duration::from_secs(30)));
+        });
     }
 
     #[test]

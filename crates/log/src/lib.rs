@@ -121,8 +121,9 @@ pub trait Intake: Send {
     fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError>;
     /// How many submitted batches are committed, since this intake was made. Fails if one of them failed.
     fn committed(&mut self) -> Result<u64, LogError>;
-    /// Whether a batch that is submitted now is begun at once. Fails as [`Intake::committed`] does.
-    fn is_ready(&mut self) -> Result<bool, LogError>;
+    /// Waits up to `wait` until a batch that is submitted then is begun at once, and says whether it is so. Fails as
+    /// [`Intake::committed`] does.
+    fn is_ready_within(&mut self, wait: Duration) -> Result<bool, LogError>;
     /// Waits until every submitted batch is committed.
     fn settle(&mut self) -> Result<(), LogError>;
     /// Leaves the group cleanly. Anything submitted is settled first.

@@ -23,6 +23,8 @@ use crate::{
 const CHUNKS_AT_ONCE: usize = 4;
 /// Each step tidies the stores by so many bytes, and twice as many as it read: more than that never comes to be done.
 const TIDY_BYTES: usize = 64 << 10;
+/// While a transaction waits for its turn, records that come wait so long at most until they are taken.
+const RECORDS_WAIT: Duration = Duration::from_millis(1);
 
 /// One projector. Moved by [`Project::step`]; if that fails it is of no use any more: make a new one.
 pub struct Project {
@@ -90,21 +92,16 @@ impl Project {
 
     fn try_step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
         let busy = self.held.values().any(|held| !matches!(held.phase, Phase::Running));
-        // What is there goes out as soon as nothing more is waiting and a transaction would begin at once.
-        let wait = match self.outbox.is_empty() {
-            true if !busy => wait,
-            false if !busy && !self.intake.is_ready()? => wait.min(Duration::from_millis(1)),
-            _ => Duration::ZERO,
-        };
+        let records_wait = if self.outbox.is_empty() && !busy { wait } else { Duration::ZERO };
         let mut records = std::mem::take(&mut self.records);
-        let event = self.intake.next(&mut records, wait)?;
+        let event = self.intake.next(&mut records, records_wait)?;
         let worked = self.handle(&event, &records, now);
         let tidy_bytes = TIDY_BYTES + 2 * records.bytes();
         self.records = records;
         worked?;
         let moved = self.move_others_on(now)?;
         let idle = event == Event::Idle && !moved;
-        self.submit_if_due(idle, now)?;
+        self.submit_if_due(idle, now, wait)?;
         self.keep_if_due(now)?;
         self.tidy(tidy_bytes)?;
         Ok(if idle && self.outbox.is_empty() { Progress::Idle } else { Progress::Worked })
@@ -280,13 +277,20 @@ impl Project {
         Ok(true)
     }
 
-    /// Commits when a bound is reached, or as soon as nothing more is waiting and the commit would begin at once.
-    fn submit_if_due(&mut self, idle: bool, now: Instant) -> Result<(), WorkError> {
+    /// Commits when a bound is reached, or as soon as nothing more is waiting and the commit would begin at once. Where it
+    /// would not, waits for that; what comes meanwhile is taken before.
+    fn submit_if_due(&mut self, idle: bool, now: Instant, wait: Duration) -> Result<(), WorkError> {
         if self.outbox.is_empty() {
             return Ok(());
         }
-        let begins = idle && self.intake.is_ready()?;
-        if begins || self.outbox.is_full(&self.settings, now) { self.submit(now) } else { Ok(()) }
+        let begins = idle && self.intake.is_ready_within(Duration::ZERO)?;
+        if begins || self.outbox.is_full(&self.settings, now) {
+            return self.submit(now);
+        }
+        if idle {
+            self.intake.is_ready_within(wait.min(RECORDS_WAIT))?;
+        }
+        Ok(())
     }
 
     fn submit(&mut self, now: Instant) -> Result<(), WorkError> {

@@ -149,8 +149,8 @@ impl Intake for EmbeddedIntake {
         self.committer.committed()
     }
 
-    fn is_ready(&mut self) -> Result<bool, LogError> {
-        self.committer.is_ready()
+    fn is_ready_within(&mut self, wait: Duration) -> Result<bool, LogError> {
+        self.committer.is_ready_within(wait)
     }
 
     fn settle(&mut self) -> Result<(), LogError> {

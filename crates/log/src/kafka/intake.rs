@@ -321,8 +321,8 @@ impl Intake for GroupIntake {
         self.committer.committed().map_err(|e| self.explained(e))
     }
 
-    fn is_ready(&mut self) -> Result<bool, LogError> {
-        self.committer.is_ready().map_err(|e| self.explained(e))
+    fn is_ready_within(&mut self, wait: Duration) -> Result<bool, LogError> {
+        self.committer.is_ready_within(wait).map_err(|e| self.explained(e))
     }
 
     fn settle(&mut self) -> Result<(), LogError> {
