@@ -26,8 +26,8 @@ pub(crate) trait Lane: Send + 'static {
     /// A write or a commit that takes longer than this hangs.
     const HANGS_AFTER: Duration;
 
-    /// Writes a batch, and gives it back: its rows have their places in the log, but need not be read by anybody before [`Self::commit`].
-    /// After an error nothing of it ever is, and no other is tried.
+    /// Writes a batch, and gives it back: its rows have their places in the log, but need not be read by anybody before
+    /// [`Self::commit`]. After an error nothing of it ever is, and no other is tried.
     fn write(&mut self, batch: Batch) -> Result<Batch, LogError>;
     /// Commits what was written. After an error no other is tried.
     fn commit(&mut self) -> Result<(), LogError>;
