@@ -35,7 +35,7 @@ use crate::{
 
 /// Records that one thread hands to the other at once.
 const CHUNK_RECORDS: usize = 4_096;
-/// Between two looks whether something was refused.
+/// So long one call waits until everything is sent; what was refused, the commit says.
 const STEP: Duration = Duration::from_millis(10);
 /// Chunks that were read ahead.
 const CHUNKS_AHEAD: usize = 16;
