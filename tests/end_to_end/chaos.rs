@@ -73,6 +73,7 @@ impl Scene {
         let env = [
             ("PARTYLINE_PREFIX", self.prefix.as_str()),
             ("PARTYLINE_BATCH_COMMANDS", "500"),
+            ("PARTYLINE_PART_KB", "32"),
             ("PARTYLINE_CHECKPOINT_COMMANDS", "2000"),
             ("PARTYLINE_CHECKPOINT_S", "1"),
         ];

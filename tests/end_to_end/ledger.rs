@@ -14,6 +14,7 @@ pub fn tight() -> Settings {
     Settings {
         batch_commands: 37,
         batch_bytes: 64 << 10,
+        part_bytes: 1 << 10,
         checkpoint_commands: 500,
         checkpoint_age: Duration::from_millis(100),
         dirty_bytes: 1 << 20,

@@ -117,6 +117,10 @@ impl Intake for Timed<Box<dyn Intake>> {
         self.of.position(partition)
     }
 
+    fn write(&mut self, part: &mut Batch) -> Result<(), LogError> {
+        self.of.write(part)
+    }
+
     fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         self.of.submit(batch)
     }

@@ -221,13 +221,14 @@ impl Pass {
 
     fn hand_over(&mut self) -> anyhow::Result<()> {
         let Rows { of_commands, by_target } = &mut self.rows_of_chunk;
+        let at = self.lender.lent().len();
         self.lender.lend(std::mem::take(of_commands));
         for ((target, partition), rows) in by_target.iter_mut() {
             let topic = self.targets.get(*target).context("no such topic")?;
             let mut left = &**rows;
             while !left.is_empty() {
                 let partition = i32::try_from(*partition)?;
-                let taken = self.lender.hand_over(topic, partition, left, |pairs, row| {
+                let taken = self.lender.hand_over(at, topic, partition, left, |pairs, row| {
                     pairs.get(*row).map_or((&[], &[]), |(key, value)| (key, value))
                 })?;
                 left = left.get(taken..).unwrap_or_default();

@@ -151,6 +151,16 @@ impl Action {
         }
     }
 
+    /// The customer whose conversation it is about, if it is about one.
+    pub fn customer(&self) -> Option<&Customer> {
+        match self {
+            Self::Message(Message { customer, .. })
+            | Self::Reply(Reply { customer, .. })
+            | Self::Pickup(Pickup { customer, .. }) => Some(customer),
+            Self::Subscribe(_) | Self::Unsubscribe { .. } | Self::Republish { .. } => None,
+        }
+    }
+
     /// What a command with this action and id is known by (contract: Idempotency).
     pub fn known_by<'a>(&'a self, id: &'a CommandId) -> KnownBy<'a> {
         match self {

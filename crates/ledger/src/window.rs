@@ -1,5 +1,7 @@
 //! The last ids of one kind and scope (contract: Idempotency).
 
+use std::hint::black_box;
+
 use crate::IdHash;
 
 /// How many ids are remembered.
@@ -10,6 +12,9 @@ const BLOCK_IDS: usize = 16;
 
 /// From this many ids on, their heads are looked at first.
 const MANY_IDS: usize = 64;
+
+/// Memory comes in lines of so many bytes, nearly everywhere.
+const LINE_BYTES: usize = 64;
 
 /// The last bits of an id. Nearly every id that is looked for is a new one, as its head alone tells; a full window's
 /// heads are an eighth of its memory.
@@ -36,6 +41,18 @@ impl Window {
         }
         // Without a way out of each block, several ids are compared at once.
         self.ids.chunks(BLOCK_IDS).any(|block| block.iter().fold(false, |found, other| found | (*other == id.0)))
+    }
+
+    /// Has what [`Window::contains`] looks through first come from memory, without waiting for it.
+    pub fn fetch(&self) {
+        match &self.heads {
+            Some(heads) => heads.iter().step_by(LINE_BYTES / size_of::<Head>()).for_each(|head| {
+                black_box(*head);
+            }),
+            None => self.ids.iter().step_by(LINE_BYTES / size_of::<u128>()).for_each(|id| {
+                black_box(*id);
+            }),
+        }
     }
 
     /// Adds an id; the oldest of a full window is forgotten.

@@ -1,8 +1,9 @@
-//! Threads that commit: each batch is one transaction, in the order given.
+//! Threads that commit transactions, in the order given. A transaction comes in parts, the last of which completes it:
+//! the first ones are written while the next are made.
 //!
-//! Each thread is a *lane*: it writes a batch and then commits it, and does either only when the batch before is that
-//! far. So with two lanes one batch is written while the one before is committed; rows still lie in the log in the
-//! order given, and nothing is committed whose predecessor is not.
+//! Each thread is a *lane*: it writes a transaction and then commits it, and does either only when the one before is
+//! that far. So with two lanes one is written while the one before is committed; rows still lie in the log in the order
+//! given, and nothing is committed whose predecessor is not.
 //!
 //! A transaction that fails ends all: nothing given later is committed, and every later call says why. So does one that
 //! hangs: not every call of librdkafka keeps to its time-out.
@@ -18,86 +19,108 @@ use std::{
     time::Duration,
 };
 
-use self::progress::{Ending, Progress, ended};
+use self::progress::{Ending, Progress, State, ended};
 use crate::{Batch, LogError};
 
-/// What can have one transaction at a time.
+/// So many parts wait at most until they are written.
+const PARTS_WAITING: u64 = 8;
+/// So much memory of parts is kept for the next ones.
+const SPARE_PARTS: usize = 8;
+
+/// What can have one transaction at a time. After an error nothing of it is ever read, and no other is tried.
 pub(crate) trait Lane: Send + 'static {
-    /// A write or a commit that takes longer than this hangs.
+    /// What takes longer than this hangs.
     const HANGS_AFTER: Duration;
 
-    /// Writes a batch, and gives it back: its rows have their places in the log, but need not be read by anybody before
-    /// [`Self::commit`]. After an error nothing of it ever is, and no other is tried.
-    fn write(&mut self, batch: Batch) -> Result<Batch, LogError>;
-    /// Commits what was written. After an error no other is tried.
+    /// Writes a part of the transaction, and begins it with the first one.
+    fn write(&mut self, part: Batch) -> Result<(), LogError>;
+    /// Completes it with the positions of the part that came last, and gives all parts back: their rows have their
+    /// places in the log, but need not be read by anybody before [`Self::commit`].
+    fn complete(&mut self) -> Result<Vec<Batch>, LogError>;
+    /// Commits what is complete.
     fn commit(&mut self) -> Result<(), LogError>;
-    /// Gives up what was written.
+    /// Gives up what was written, if anything was.
     fn abort(&mut self);
 }
 
-/// Hands batches to the threads and knows how far they are.
+/// Hands transactions to the threads and knows how far they are.
 pub(crate) struct Committer {
-    lanes: Vec<SyncSender<Submitted>>,
+    lanes: Vec<SyncSender<Part>>,
     threads: Vec<JoinHandle<()>>,
-    /// Batches that are committed, and empty again.
+    /// Parts that are committed, and empty again.
     spare: Receiver<Batch>,
     progress: Arc<Progress>,
 }
 
-/// A batch, and how many were submitted before it.
-type Submitted = (u64, Batch);
+/// A part of a transaction.
+struct Part {
+    /// How many transactions are before it.
+    number: u64,
+    rows: Batch,
+    is_last: bool,
+}
 
 impl Committer {
-    /// Starts a thread for each lane: so many batches are under way at most.
+    /// Starts a thread for each lane: so many transactions are under way at most.
     pub(crate) fn start<L: Lane>(lanes: Vec<L>) -> Result<Self, LogError> {
-        let (done, spare) = sync_channel(lanes.len());
+        let (done, spare) = sync_channel(SPARE_PARTS);
         let progress = Arc::new(Progress::new(L::HANGS_AFTER));
         let mut committer = Self { lanes: Vec::new(), threads: Vec::new(), spare, progress };
         for mut lane in lanes {
-            // A lane is given a batch only when it is done with the one before.
-            let (submit, batches) = sync_channel(1);
+            // Always has room: how many parts wait is bounded before.
+            let (give, parts) = sync_channel(PARTS_WAITING as usize);
             let (done, ending) = (done.clone(), Ending(Arc::clone(&committer.progress)));
             let thread = thread::Builder::new()
                 .name("commit".to_owned())
-                .spawn(move || run(&mut lane, &batches, &done, &ending.0))
+                .spawn(move || run(&mut lane, &parts, &done, &ending.0))
                 .map_err(|e| LogError::Refused(format!("no thread for transactions: {e}")))?;
-            committer.lanes.push(submit);
+            committer.lanes.push(give);
             committer.threads.push(thread);
         }
         Ok(committer)
     }
 
-    /// Hands over a batch, and leaves an empty one; waits while as many as there are lanes are under way.
-    pub(crate) fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
+    /// Hands over a part of a transaction that is not complete, and leaves an empty one. Waits while too many wait to be
+    /// written, or too many transactions are under way.
+    pub(crate) fn write(&mut self, part: &mut Batch) -> Result<(), LogError> {
+        self.give(part, false)
+    }
+
+    /// The same with the last part of a transaction, which may be the only one.
+    pub(crate) fn submit(&mut self, part: &mut Batch) -> Result<(), LogError> {
+        self.give(part, true)
+    }
+
+    fn give(&mut self, part: &mut Batch, is_last: bool) -> Result<(), LogError> {
         let lanes = self.lanes.len() as u64;
-        self.progress.wait(|state| state.under_way() < lanes)?;
-        let number = self.progress.advance(|state| {
-            state.submitted += 1;
-            state.submitted - 1
-        });
-        let batch = std::mem::replace(batch, self.spare.try_recv().unwrap_or_default());
+        self.progress
+            .wait(|state| state.parts_waiting < PARTS_WAITING && (state.is_open() || state.under_way() < lanes))?;
+        let number = self.progress.advance(|state| state.give(is_last));
+        let rows = std::mem::replace(part, self.spare.try_recv().unwrap_or_default());
         let lane = self.lanes.get((number % lanes.max(1)) as usize);
-        if lane.is_some_and(|lane| lane.send((number, batch)).is_ok()) {
+        if lane.is_some_and(|lane| lane.send(Part { number, rows, is_last }).is_ok()) {
             return Ok(());
         }
         self.committed().and_then(|_| Err(ended()))
     }
 
-    /// How many batches are committed, or why no more will be.
+    /// How many transactions are committed, or why no more will be.
     pub(crate) fn committed(&self) -> Result<u64, LogError> {
         self.progress.now(|state| state.committed)
     }
 
-    /// Waits up to `wait` until a batch that is submitted then is begun at once: every one before it is written, and a
-    /// lane is free. Whether it is so.
+    /// Waits up to `wait` until a transaction that is submitted then is written at once: every one before it is
+    /// written, and a lane is free. Whether it is so.
     pub(crate) fn is_ready_within(&self, wait: Duration) -> Result<bool, LogError> {
         let lanes = self.lanes.len() as u64;
-        self.progress.wait_up_to(wait, |state| state.written == state.submitted && state.under_way() < lanes)
+        let is_ready =
+            |state: &State| state.written == state.submitted && (state.is_open() || state.under_way() < lanes);
+        self.progress.wait_up_to(wait, is_ready)
     }
 
-    /// Waits until all batches are committed.
+    /// Waits until everything submitted is committed.
     pub(crate) fn settle(&self) -> Result<(), LogError> {
-        self.progress.wait(|state| state.under_way() == 0)
+        self.progress.wait(|state| state.committed == state.submitted)
     }
 
     /// Lets the threads end. What is not committed yet is given up.
@@ -108,35 +131,41 @@ impl Committer {
     }
 }
 
-fn run(lane: &mut impl Lane, batches: &Receiver<Submitted>, done: &SyncSender<Batch>, progress: &Progress) {
-    for (number, batch) in batches {
-        let rows = batch.len();
-        match commit_in_turn(lane, batch, number, progress) {
-            Ok(mut batch) => {
-                batch.clear();
-                // Where there are spare ones enough, this one goes.
-                let _ = done.try_send(batch);
-            }
-            Err(failure) => {
-                tracing::warn!("a transaction of {rows} rows did not commit: {failure}");
-                progress.fail(failure);
-                break;
-            }
+fn run(lane: &mut impl Lane, parts: &Receiver<Part>, done: &SyncSender<Batch>, progress: &Progress) {
+    for part in parts {
+        if let Err(failure) = take_in_turn(lane, part, done, progress) {
+            tracing::warn!("a transaction did not commit: {failure}");
+            progress.fail(failure);
+            break;
         }
     }
+    lane.abort();
 }
 
-fn commit_in_turn(lane: &mut impl Lane, batch: Batch, number: u64, progress: &Progress) -> Result<Batch, LogError> {
+fn take_in_turn(
+    lane: &mut impl Lane,
+    part: Part,
+    done: &SyncSender<Batch>,
+    progress: &Progress,
+) -> Result<(), LogError> {
+    let Part { number, rows, is_last } = part;
     progress.wait(|state| state.written == number)?;
-    let batch = lane.write(batch)?;
-    progress.advance(|state| state.written += 1);
-    if let Err(failure) = progress.wait(|state| state.committed == number) {
-        lane.abort();
-        return Err(failure);
+    lane.write(rows)?;
+    progress.advance(|state| state.parts_waiting -= 1);
+    if !is_last {
+        return Ok(());
     }
+    let parts = lane.complete()?;
+    progress.advance(|state| state.written += 1);
+    progress.wait(|state| state.committed == number)?;
     lane.commit()?;
     progress.advance(|state| state.committed += 1);
-    Ok(batch)
+    for mut part in parts {
+        part.clear();
+        // Where there are spare ones enough, this one goes.
+        let _ = done.try_send(part);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -145,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// What lanes did, in order: "begin 0", "write 0", "commit 0", "abort 1".
+    /// What lanes did, in order: "begin 0", "write 0", "complete 0", "commit 0", "abort 1".
     #[derive(Default)]
     struct Diary {
         events: Mutex<Vec<String>>,
@@ -170,73 +199,103 @@ mod tests {
         }
     }
 
-    /// Fails to commit one batch, and commits each other one only while the next is written.
+    /// Fails to commit one transaction, and commits each other one only while the next is written.
     struct Fake {
         diary: Arc<Diary>,
         fails_at: u64,
         last: u64,
-        number: u64,
+        parts: Vec<Batch>,
+        number: Option<u64>,
     }
 
     impl Lane for Fake {
         const HANGS_AFTER: Duration = Duration::from_secs(60);
 
-        fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
-            self.number = batch.positions()[0].committed.next_offset;
-            self.diary.note(format!("begin {}", self.number));
-            if self.number == 0 && self.diary.has("begin 1", Duration::from_millis(100)) {
-                return Err(LogError::Refused("1 was begun before 0 was written".to_owned()));
+        fn write(&mut self, part: Batch) -> Result<(), LogError> {
+            let number = part.positions()[0].committed.next_offset;
+            if self.number.is_none() {
+                self.number = Some(number);
+                self.diary.note(format!("begin {number}"));
+                let next = format!("begin {}", number + 1);
+                if number == 0 && self.diary.has(&next, Duration::from_millis(100)) {
+                    return Err(LogError::Refused(format!("{next} before 0 was complete")));
+                }
             }
-            self.diary.note(format!("write {}", self.number));
-            Ok(batch)
+            assert_eq!(self.number, Some(number), "another transaction is open");
+            self.diary.note(format!("write {number}"));
+            self.parts.push(part);
+            Ok(())
+        }
+
+        fn complete(&mut self) -> Result<Vec<Batch>, LogError> {
+            self.diary.note(format!("complete {}", self.number.unwrap()));
+            Ok(std::mem::take(&mut self.parts))
         }
 
         fn commit(&mut self) -> Result<(), LogError> {
-            let next = format!("write {}", self.number + 1);
-            if self.number < self.last && !self.diary.has(&next, Duration::from_secs(10)) {
+            let number = self.number.unwrap();
+            let next = format!("complete {}", number + 1);
+            if number < self.last && !self.diary.has(&next, Duration::from_secs(10)) {
                 return Err(LogError::Refused(format!("no {next}")));
             }
-            if self.number == self.fails_at {
+            if number == self.fails_at {
                 return Err(LogError::Transaction("as it should".to_owned()));
             }
-            self.diary.note(format!("commit {}", self.number));
+            self.diary.note(format!("commit {number}"));
+            self.number = None;
             Ok(())
         }
 
         fn abort(&mut self) {
-            self.diary.note(format!("abort {}", self.number));
+            if let Some(number) = self.number.take() {
+                self.diary.note(format!("abort {number}"));
+            }
         }
     }
 
-    /// Submits batches up to `last`, the first of which is number 0.
-    fn submit(last: u64, fails_at: u64) -> (Arc<Diary>, Committer, Result<(), LogError>) {
+    fn start(last: u64, fails_at: u64) -> (Arc<Diary>, Committer) {
         let diary = Arc::new(Diary::default());
-        let lane = |_| Fake { diary: Arc::clone(&diary), fails_at, last, number: 0 };
-        let mut committer = Committer::start((0..2).map(lane).collect()).unwrap();
-        let mut batch = Batch::default();
+        let lane = |_| Fake { diary: Arc::clone(&diary), fails_at, last, parts: Vec::new(), number: None };
+        let committer = Committer::start((0..2).map(lane).collect()).unwrap();
+        (diary, committer)
+    }
+
+    fn give(committer: &mut Committer, number: u64, is_last: bool) -> Result<(), LogError> {
+        let mut part = Batch::default();
+        part.commit(0, number, String::new());
+        if is_last {
+            committer.submit(&mut part)?
+        } else {
+            committer.write(&mut part)?
+        }
+        assert!(part.is_empty());
+        Ok(())
+    }
+
+    /// Submits transactions up to `last`, the first of which is number 0, each in three parts.
+    fn submit(last: u64, fails_at: u64) -> (Arc<Diary>, Committer, Result<(), LogError>) {
+        let (diary, mut committer) = start(last, fails_at);
         let submitted = (0..=last).try_for_each(|number| {
-            batch.commit(0, number, String::new());
-            committer.submit(&mut batch)?;
-            assert!(batch.is_empty());
-            Ok(())
+            [false, false, true].iter().try_for_each(|last| give(&mut committer, number, *last))
         });
         (diary, committer, submitted)
     }
 
     #[test]
-    fn one_batch_is_written_while_the_one_before_is_committed_and_all_in_order() {
+    fn one_is_written_while_the_one_before_is_committed_and_all_in_order() {
         let (diary, mut committer, submitted) = submit(20, u64::MAX);
         submitted.and(committer.settle()).unwrap();
         assert_eq!((committer.committed().unwrap(), committer.is_ready_within(Duration::ZERO).unwrap()), (21, true));
-        for what in ["write", "commit"] {
-            assert_eq!(diary.of(what), (0..=20).map(|number| format!("{what} {number}")).collect::<Vec<_>>());
+        for (what, times) in [("begin", 1), ("write", 3), ("complete", 1), ("commit", 1)] {
+            let each = |number| std::iter::repeat_n(format!("{what} {number}"), times);
+            assert_eq!(diary.of(what), (0..=20).flat_map(each).collect::<Vec<_>>());
         }
         committer.stop().into_iter().for_each(|thread| thread.join().unwrap());
         assert!(committer.submit(&mut Batch::default()).is_err());
     }
 
     #[test]
-    fn nothing_is_committed_after_a_batch_that_is_not() {
+    fn nothing_is_committed_after_one_that_is_not() {
         let (diary, mut committer, _) = submit(20, 7);
         let why = LogError::Transaction("as it should".to_owned()).to_string();
         for failure in
@@ -246,8 +305,31 @@ mod tests {
         }
         committer.stop().into_iter().for_each(|thread| thread.join().unwrap());
         assert_eq!(diary.of("commit").last().unwrap(), "commit 6");
-        assert_eq!(diary.of("write").last().unwrap(), "write 8");
-        assert_eq!(diary.of("abort"), ["abort 8"]);
+        assert_eq!(diary.of("complete").last().unwrap(), "complete 8");
+        assert_eq!(diary.of("abort").len(), 2, "{:?}", diary.of("abort"));
+    }
+
+    #[test]
+    fn the_first_parts_are_written_before_the_last_comes_and_given_up_without_it() {
+        let (diary, mut committer) = start(0, u64::MAX);
+        give(&mut committer, 0, false).unwrap();
+        assert!(diary.has("write 0", Duration::from_secs(10)));
+        assert!(committer.is_ready_within(Duration::ZERO).unwrap(), "the rest would be written at once");
+        committer.settle().unwrap();
+        committer.stop().into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((diary.of("complete").len(), diary.of("abort")), (0, vec!["abort 0".to_owned()]));
+    }
+
+    #[test]
+    fn only_so_many_parts_wait() {
+        let (allow, allowed) = sync_channel(0);
+        let mut committer = Committer::start(vec![Hanging(allowed)]).unwrap();
+        for _ in 0..PARTS_WAITING {
+            committer.write(&mut Batch::default()).unwrap();
+        }
+        assert!(committer.write(&mut Batch::default()).is_err(), "it has not waited");
+        drop(allow);
+        committer.stop().into_iter().for_each(|thread| thread.join().unwrap());
     }
 
     /// Writes only once the test allows it.
@@ -256,9 +338,13 @@ mod tests {
     impl Lane for Hanging {
         const HANGS_AFTER: Duration = Duration::from_millis(50);
 
-        fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
+        fn write(&mut self, _: Batch) -> Result<(), LogError> {
             let _ = self.0.recv();
-            Ok(batch)
+            Ok(())
+        }
+
+        fn complete(&mut self) -> Result<Vec<Batch>, LogError> {
+            Ok(Vec::new())
         }
 
         fn commit(&mut self) -> Result<(), LogError> {

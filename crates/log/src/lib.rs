@@ -114,17 +114,20 @@ pub trait Intake: Send {
     /// The offset up to which everything of a started `partition` has been delivered. Unlike "last offset + 1" it
     /// passes control records.
     fn position(&self, partition: Partition) -> Offset;
+    /// Hands over the first rows of a transaction, or some more of them: the next [`Intake::submit`] completes it. Leaves
+    /// an empty batch behind, and fails, as that does.
+    fn write(&mut self, part: &mut Batch) -> Result<(), LogError>;
     /// Hands over one transaction: rows and positions, both or neither. It may still be under way when this returns;
     /// transactions are committed in the order given. Waits while as many are under way as the log allows.
     /// Leaves an empty batch behind, where possible one whose memory can be used again.
-    /// After an error nothing of this or a later batch is committed, and this intake is of no use any more.
+    /// After an error nothing of this or a later transaction is committed, and this intake is of no use any more.
     fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError>;
-    /// How many submitted batches are committed, since this intake was made. Fails if one of them failed.
+    /// How many submitted transactions are committed, since this intake was made. Fails if one of them failed.
     fn committed(&mut self) -> Result<u64, LogError>;
-    /// Waits up to `wait` until a batch that is submitted then is begun at once, and says whether it is so. Fails as
-    /// [`Intake::committed`] does.
+    /// Waits up to `wait` until a transaction that is submitted then is written at once, and says whether it is so. Fails
+    /// as [`Intake::committed`] does.
     fn is_ready_within(&mut self, wait: Duration) -> Result<bool, LogError>;
-    /// Waits until every submitted batch is committed.
+    /// Waits until every submitted transaction is committed.
     fn settle(&mut self) -> Result<(), LogError>;
     /// Leaves the group cleanly. Anything submitted is settled first.
     fn close(self: Box<Self>) -> Result<(), LogError>;

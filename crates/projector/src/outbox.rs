@@ -52,6 +52,10 @@ pub(crate) struct Outbox {
     open: BTreeMap<Partition, Open>,
     commands: usize,
     exceptions: usize,
+    /// Of the parts that are handed over already.
+    earlier_bytes: usize,
+    /// The same, as they are sent.
+    earlier_sent_bytes: usize,
     since: Option<Instant>,
     position_age: Duration,
     pub counts: Counts,
@@ -99,6 +103,8 @@ impl Outbox {
             open: BTreeMap::new(),
             commands: 0,
             exceptions: 0,
+            earlier_bytes: 0,
+            earlier_sent_bytes: 0,
             since: None,
             position_age: settings.position_age,
             counts: Counts::default(),
@@ -199,10 +205,11 @@ impl Outbox {
 
     /// Whether a bound is reached.
     pub fn is_full(&self, settings: &Settings, now: Instant) -> bool {
+        let bytes = self.earlier_bytes + self.batch.bytes();
         self.commands >= settings.batch_commands
-            || self.batch.bytes() >= settings.batch_bytes
-            || (self.batch.bytes() >= settings.batch_bytes / 2 && self.is_half_told())
-            || self.batch.sent_bytes() >= SENT_BYTES
+            || bytes >= settings.batch_bytes
+            || (bytes >= settings.batch_bytes / 2 && self.is_half_told())
+            || self.earlier_sent_bytes + self.batch.sent_bytes() >= SENT_BYTES
             || self.exceptions >= EXCEPTIONS
             || self.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)
     }
@@ -217,8 +224,19 @@ impl Outbox {
         self.open.is_empty()
     }
 
-    /// The transaction, complete with outcomes, position rows and positions. It is to be taken out: the next one
-    /// begins.
+    /// The rows so far, if they are worth sending before the transaction is complete. They are to be taken out.
+    pub fn part(&mut self, settings: &Settings) -> Option<&mut Batch> {
+        if self.batch.bytes() < settings.part_bytes {
+            return None;
+        }
+        self.earlier_bytes += self.batch.bytes();
+        self.earlier_sent_bytes += self.batch.sent_bytes();
+        self.routes.all().iter_mut().for_each(Route::leave);
+        Some(&mut self.batch)
+    }
+
+    /// The transaction's last part, complete with outcomes, position rows and positions. It is to be taken out: the next
+    /// one begins.
     pub fn finish(&mut self, now: Instant) -> &mut Batch {
         for (partition, open) in std::mem::take(&mut self.open) {
             if let Some(outcomes) = &open.outcomes {
@@ -241,6 +259,8 @@ impl Outbox {
         }
         self.commands = 0;
         self.exceptions = 0;
+        self.earlier_bytes = 0;
+        self.earlier_sent_bytes = 0;
         self.since = None;
         self.routes.all().iter_mut().for_each(Route::leave);
         &mut self.batch

@@ -7,13 +7,13 @@ use std::{
 };
 
 use partyline_ledger::{Applied, Outcome};
-use partyline_log::{Backend, Event, Gained, Intake, LogError, Offset, Partition, Record, Records};
+use partyline_log::{Backend, Event, Gained, Intake, LogError, Offset, Partition, Records};
 use partyline_store::{Database, StoreError};
 use partyline_wire::Verdict;
 
 use crate::{
     Counts, Layout, Settings, WorkError, decide,
-    fold::{Folded, fold, retell},
+    fold::{Decoded, Folded, decode, fold, fold_quietly, retell},
     held::{Held, Pending, Phase, due},
     outbox::{Outbox, Telling, rows_out},
     state::{PartitionState, StatePosition, checkpoint, open, tidy, trim},
@@ -110,7 +110,7 @@ impl Project {
     fn handle(&mut self, event: &Event, records: &Records, now: Instant) -> Result<(), WorkError> {
         match event {
             Event::Idle => Ok(()),
-            Event::Records => records.iter().try_for_each(|record| self.take(record, now)),
+            Event::Records => self.take_all(records, now),
             Event::Gained(gained) => gained.iter().try_for_each(|gained| self.gain(gained, now)),
             Event::Losing(partitions) => self.give_up(partitions, now),
             Event::Lost(partitions) => {
@@ -152,23 +152,37 @@ impl Project {
         Ok(())
     }
 
+    fn take_all(&mut self, records: &Records, now: Instant) -> Result<(), WorkError> {
+        let mut records = records.iter();
+        while records.len() > 0 {
+            let state = |partition| self.held.get(&partition).map(|held| &held.state);
+            let decoded = decode(&mut records, self.partitions, state);
+            decoded.into_iter().try_for_each(|decoded| self.take(decoded, now))?;
+        }
+        Ok(())
+    }
+
     /// Takes one record of a running partition.
-    fn take(&mut self, record: Record<'_>, now: Instant) -> Result<(), WorkError> {
+    fn take(&mut self, decoded: Decoded<'_>, now: Instant) -> Result<(), WorkError> {
+        let record = decoded.record;
         let Some(held) = self.held.get_mut(&record.partition) else { return Ok(()) };
         if !matches!(held.phase, Phase::Running) || record.offset < held.state.position.next_offset {
             return Ok(());
         }
         if self.outbox.is_full(&self.settings, now) {
             self.submit(now)?;
+        } else if let Some(part) = self.outbox.part(&self.settings) {
+            self.intake.write(part)?;
         }
-        self.take_in_turn(record, now)
+        self.take_in_turn(decoded, now)
     }
 
-    fn take_in_turn(&mut self, record: Record<'_>, now: Instant) -> Result<(), WorkError> {
+    fn take_in_turn(&mut self, decoded: Decoded<'_>, now: Instant) -> Result<(), WorkError> {
+        let record = decoded.record;
         let Some(held) = self.held.get_mut(&record.partition) else { return Ok(()) };
         let (partition, offset) = (record.partition, record.offset);
         let done = StatePosition { next_offset: offset + 1, at_ms: record.at_ms };
-        match fold(&mut held.state, record, self.partitions)? {
+        match fold(&mut held.state, decoded)? {
             Err(invalid) => {
                 self.outbox.counts.invalid += 1;
                 self.outbox.dead_letter(record, "INVALID", &invalid.to_string());
@@ -262,8 +276,10 @@ impl Project {
     ) -> Result<bool, WorkError> {
         let Some(held) = self.held.get_mut(&partition) else { return Ok(false) };
         reader.next(&mut self.records, Duration::from_millis(10))?;
-        for record in self.records.iter().take_while(|record| record.offset < until) {
-            fold_quietly(&mut held.state, record, self.partitions)?;
+        let mut records = self.records.iter().take_while(|record| record.offset < until).peekable();
+        while records.peek().is_some() {
+            let decoded = decode(&mut records, self.partitions, |_| Some(&held.state));
+            decoded.into_iter().try_for_each(|decoded| fold_quietly(&mut held.state, decoded))?;
         }
         held.state.seal(self.submitted);
         if reader.position(partition) < until {
@@ -372,18 +388,4 @@ impl Project {
     pub fn counts(&self) -> Counts {
         self.outbox.counts
     }
-}
-
-/// Applies a record of which everything was published before.
-fn fold_quietly(state: &mut PartitionState, record: Record<'_>, partitions: u32) -> Result<(), WorkError> {
-    if let Ok(Folded { command, applied: Applied { retelling: Some(mut retelling), .. } }) =
-        fold(state, record, partitions)?
-    {
-        retelling.keep_changes();
-        while !retelling.is_empty() {
-            retell(state, &command.number, &mut retelling, &mut |_, _| {})?;
-        }
-    }
-    state.position = StatePosition { next_offset: record.offset + 1, at_ms: record.at_ms };
-    Ok(())
 }

@@ -6,13 +6,13 @@
 use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use partyline_ledger::{Addressed, Applied, Number, Service};
-use partyline_log::{Backend, Bounds, LogError, Offset, Partition, Reader, Record, Records};
+use partyline_log::{Backend, Bounds, LogError, Offset, Partition, Reader, Records};
 use partyline_store::Database;
 use partyline_wire::{Cause, PositionRow, encode_row, row_key};
 
 use crate::{
     Answer, Query, Settings, StartError, ViewSummary, WorkError,
-    fold::{Folded, fold, retell},
+    fold::{Decoded, Folded, decode, fold, retell},
     outbox::Telling,
     query,
     state::{PartitionState, StatePosition, checkpoint, open, tidy, trim},
@@ -108,11 +108,7 @@ impl Replay {
     pub fn step(&mut self, wait: Duration, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
         let mut records = std::mem::take(&mut self.records);
         self.reader.next(&mut records, wait)?;
-        for record in records.iter() {
-            if self.spans.get(&record.partition).is_some_and(|until| record.offset < *until) {
-                self.fold(record, take)?;
-            }
-        }
+        self.fold_all(&records, take)?;
         self.records = records;
         take(&mut self.rows)?;
         self.bound(TIDY_BYTES + 2 * self.records.bytes())
@@ -133,13 +129,25 @@ impl Replay {
         tidy(&mut states, tidy_bytes)
     }
 
-    fn fold(&mut self, record: Record<'_>, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
+    fn fold_all(&mut self, records: &Records, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
+        let mut records = records.iter();
+        while records.len() > 0 {
+            let decoded = decode(&mut records, self.partitions, |partition| self.states.get(&partition));
+            decoded.into_iter().try_for_each(|decoded| self.fold(decoded, take))?;
+        }
+        Ok(())
+    }
+
+    /// Folds a record, if it is asked for.
+    fn fold(&mut self, decoded: Decoded<'_>, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
+        let record = decoded.record;
+        if self.spans.get(&record.partition).is_none_or(|until| record.offset >= *until) {
+            return Ok(());
+        }
         self.commands += 1;
         let Some(state) = self.states.get_mut(&record.partition) else { return Ok(()) };
         let (service, rows) = (&self.service, &mut self.rows);
-        if let Ok(Folded { command, applied: Applied { rows: told, retelling, .. } }) =
-            fold(state, record, self.partitions)?
-        {
+        if let Ok(Folded { command, applied: Applied { rows: told, retelling, .. } }) = fold(state, decoded)? {
             let mut telling = Telling::new(record, 0);
             let number = state.numbers.read(command.number.as_bytes())?;
             rows.put(number, service, &told, &mut telling);

@@ -12,6 +12,8 @@ pub struct Settings {
     /// A transaction takes no more commands once it holds this many bytes of rows, counted once for all services that
     /// see the same; half as many, if it has a part of a history, for which the other partitions wait.
     pub batch_bytes: usize,
+    /// Rows go on their way before their transaction is complete once they are so many bytes.
+    pub part_bytes: usize,
     /// A transaction takes no more commands once it is this old.
     pub batch_age: Duration,
     /// A checkpoint is taken after this time.
@@ -51,6 +53,8 @@ impl Default for Settings {
         Self {
             batch_commands: 16_000,
             batch_bytes: 8 << 20,
+            // A request's worth for each of a few services, as a log that is behind is read a partition after the other.
+            part_bytes: 1_500 << 10,
             batch_age: Duration::from_millis(200),
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,

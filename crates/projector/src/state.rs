@@ -1,11 +1,12 @@
 //! The state of one log partition: what the ledger remembers, in a store.
 
-use std::{path::Path, sync::Arc};
+use std::{iter, path::Path, sync::Arc};
 
-use partyline_ledger::{ChannelId, Conversation, Customer, Entry, Memory, Number};
+use partyline_ledger::{ChannelId, Command, Conversation, Customer, Entry, Memory, Number};
 use partyline_log::{Backend, GENERATION, Partition};
 use partyline_store::{Codec, Database, Due, Identity, Journal, Store, StoreError, Table};
 use partyline_wire::state as codec;
+use smallvec::SmallVec;
 
 use crate::{Settings, WorkError};
 
@@ -167,6 +168,8 @@ const NUMBERS: Codec<Number> = Codec {
     encode: codec::encode_number,
     decode: |bytes| codec::decode_number(bytes).map_err(|damaged| damaged.to_string()),
     weigh: |number| size_of::<Number>() + number.members.len() * 96 + number.seen.memory_bytes(),
+    // There are few of them.
+    fetch: |_| {},
     // What was never subscribed to remembers nothing, however many name it.
     keep: |number| !number.members.is_empty(),
 };
@@ -181,6 +184,10 @@ const CONVERSATIONS: Codec<Conversation> = Codec {
         let ids = conversation.messages.memory_bytes() + conversation.others.memory_bytes();
         size_of::<Conversation>() + 2 * AGENT_BYTES + ids
     },
+    fetch: |conversation| {
+        conversation.messages.fetch();
+        conversation.others.fetch();
+    },
     keep: |conversation| conversation.opened,
 };
 
@@ -190,6 +197,22 @@ impl Recall {
         self.key.extend_from_slice(channel.as_bytes());
         self.key.push(b'/');
         self.key.extend_from_slice(customer.as_bytes());
+    }
+
+    /// Has what is known of these commands' conversations come from memory, several at once. Isolated channels' are left
+    /// out: those of the shared channel are nearly all.
+    pub fn fetch<'c>(&self, commands: impl Iterator<Item = &'c Command>) {
+        let mut keys = SmallVec::<[u8; 1_024]>::new();
+        let mut ends = SmallVec::<[usize; 32]>::new();
+        for command in commands {
+            let Some(customer) = command.action.customer() else { continue };
+            for part in [command.number.as_bytes(), b"/", customer.as_bytes()] {
+                keys.extend_from_slice(part);
+            }
+            ends.push(keys.len());
+        }
+        let begins = iter::once(0).chain(ends.iter().copied());
+        self.conversations.fetch(begins.zip(&ends).filter_map(|(begin, end)| keys.get(begin..*end)));
     }
 
     fn list_name(&mut self, channel: &ChannelId, list: &str) {

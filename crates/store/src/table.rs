@@ -49,6 +49,12 @@ impl<T: Default> Table<T> {
         Ok(self.cache.lend(at))
     }
 
+    /// Has the records of these keys that are held come from memory, several at once: to be called before they are read
+    /// or changed one after the other. It does nothing else.
+    pub fn fetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        self.cache.fetch(keys, self.codec.fetch);
+    }
+
     /// Bytes of memory that only a checkpoint frees: the caller takes one when its bound is reached.
     #[must_use]
     pub fn dirty_bytes(&self) -> usize {

@@ -1,4 +1,4 @@
-//! How far the batches are, for those who wait for that; and that nobody waits for ever.
+//! How far the transactions are, for those who wait for that; and that nobody waits for ever.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -7,19 +7,24 @@ use std::{
 
 use crate::LogError;
 
-/// How far the batches are, and who waits for that.
+/// How far the transactions are, and who waits for that.
 pub(super) struct Progress {
     state: Mutex<State>,
     changed: Condvar,
     hangs_after: Duration,
 }
 
-/// Counts of batches.
+/// Counts of transactions, and of parts of them.
 pub(super) struct State {
+    /// Of these one may not be complete.
+    begun: u64,
+    /// Those that are complete.
     pub(super) submitted: u64,
-    /// Of the batches submitted, so many are in the log, though nobody may read them yet.
+    /// Of these, so many are in the log, though nobody may read them yet.
     pub(super) written: u64,
     pub(super) committed: u64,
+    /// Parts that are yet to be written.
+    pub(super) parts_waiting: u64,
     /// When one of these last changed.
     moved: Instant,
     failure: Option<LogError>,
@@ -29,20 +34,46 @@ fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Why a batch comes too late.
+/// Why a transaction comes too late.
 pub(super) fn ended() -> LogError {
     LogError::Transaction("the threads for transactions have ended".to_owned())
 }
 
 impl State {
+    /// Notes a part, and says how many transactions are before it.
+    pub(super) fn give(&mut self, is_last: bool) -> u64 {
+        self.begun = self.submitted + 1;
+        self.submitted += u64::from(is_last);
+        self.parts_waiting += 1;
+        self.begun - 1
+    }
+
+    /// Whether a transaction is not complete.
+    pub(super) fn is_open(&self) -> bool {
+        self.begun > self.submitted
+    }
+
     pub(super) fn under_way(&self) -> u64 {
-        self.submitted - self.committed
+        self.begun - self.committed
+    }
+
+    /// Whether the threads have something to do.
+    fn is_busy(&self) -> bool {
+        self.parts_waiting > 0 || self.submitted > self.committed
     }
 }
 
 impl Progress {
     pub(super) fn new(hangs_after: Duration) -> Self {
-        let state = State { submitted: 0, written: 0, committed: 0, moved: Instant::now(), failure: None };
+        let state = State {
+            begun: 0,
+            submitted: 0,
+            written: 0,
+            committed: 0,
+            parts_waiting: 0,
+            moved: Instant::now(),
+            failure: None,
+        };
         Self { state: Mutex::new(state), changed: Condvar::new(), hangs_after }
     }
 
@@ -76,9 +107,9 @@ impl Progress {
 
     /// How soon something must have changed, or why nothing will any more.
     fn check(&self, state: &mut State) -> Result<Duration, LogError> {
-        let left = match state.under_way() {
-            0 => self.hangs_after,
-            _ => self.hangs_after.saturating_sub(state.moved.elapsed()),
+        let left = match state.is_busy() {
+            false => self.hangs_after,
+            true => self.hangs_after.saturating_sub(state.moved.elapsed()),
         };
         if left.is_zero() && state.failure.is_none() {
             let text = format!("it has not gone on for {:?}", self.hangs_after);
@@ -122,7 +153,7 @@ mod tests {
     #[test]
     fn a_wait_ends_with_what_it_is_for_or_with_its_time() {
         let progress = Progress::new(Duration::from_secs(60));
-        progress.advance(|state| state.submitted += 1);
+        progress.advance(|state| state.give(true));
         let rests = |patience| progress.wait_up_to(patience, |state| state.under_way() == 0).unwrap();
         assert!(!rests(Duration::ZERO) && !rests(Duration::from_millis(1)));
         thread::scope(|scope| {
@@ -135,7 +166,12 @@ mod tests {
     fn rest_is_no_hanging() {
         let progress = Progress::new(Duration::from_nanos(1));
         progress.wait(|state| state.under_way() == 0).unwrap();
-        progress.advance(|state| state.submitted += 1);
+        progress.advance(|state| {
+            state.give(false);
+            state.parts_waiting -= 1;
+        });
+        progress.wait(State::is_open).unwrap();
+        progress.advance(|state| state.give(true));
         progress.wait(|state| state.under_way() == 0).unwrap_err();
     }
 }

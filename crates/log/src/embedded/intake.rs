@@ -32,19 +32,27 @@ pub(super) struct EmbeddedIntake {
 struct Commits {
     writer: Writer,
     group: String,
+    /// Of one transaction.
+    parts: Vec<Batch>,
 }
 
 impl Lane for Commits {
     /// A disk may be slow; whom it waits for otherwise has a bound.
     const HANGS_AFTER: Duration = Duration::from_secs(120);
 
+    /// Others write too: they do not wait for what is not complete.
+    fn write(&mut self, part: Batch) -> Result<(), LogError> {
+        self.parts.push(part);
+        Ok(())
+    }
+
     /// SQLite writes and commits at once.
-    fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
+    fn complete(&mut self) -> Result<Vec<Batch>, LogError> {
         self.writer.transact(|tx, catalog| {
-            append(tx, catalog, batch.rows(), |_| ())?;
-            set_positions(tx, &self.group, batch.positions())
+            append(tx, catalog, self.parts.iter().flat_map(Batch::rows), |_| ())?;
+            self.parts.iter().try_for_each(|part| set_positions(tx, &self.group, part.positions()))
         })?;
-        Ok(batch)
+        Ok(std::mem::take(&mut self.parts))
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
@@ -73,7 +81,7 @@ impl EmbeddedIntake {
         let commands = commands.ok_or_else(|| LogError::NoTopic(topics.commands.to_string()))?.id;
         Ok(Self {
             cursor: Cursor::new(Arc::clone(&home), commands),
-            committer: Committer::start(vec![Commits { writer, group: topics.group.clone() }])?,
+            committer: Committer::start(vec![Commits { writer, group: topics.group.clone(), parts: Vec::new() }])?,
             topics: topics.clone(),
             home,
             conn,
@@ -139,6 +147,10 @@ impl Intake for EmbeddedIntake {
 
     fn position(&self, partition: Partition) -> Offset {
         self.cursor.position(partition)
+    }
+
+    fn write(&mut self, part: &mut Batch) -> Result<(), LogError> {
+        self.committer.write(part)
     }
 
     fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {

@@ -64,7 +64,8 @@ const CONSUMING: &[(&str, &str)] = &[
     ("enable.partition.eof", "true"),
 ];
 
-/// What every producer writes with. `queue.buffering` bounds what is under way, in records and KB.
+/// What every producer writes with. `queue.buffering` bounds what is under way, in records and KB. Nothing is compressed,
+/// as is librdkafka's default: a small batch would hardly become smaller, a large one costs more than sending it.
 const SENDING: &[(&str, &str)] = &[
     ("queue.buffering.max.messages", "200000"),
     ("queue.buffering.max.kbytes", "32768"),
@@ -72,7 +73,6 @@ const SENDING: &[(&str, &str)] = &[
     ("batch.size", "1000000"),
     // A dead letter is as large as any record that the brokers take by default, and has headers.
     ("message.max.bytes", "2097152"),
-    ("compression.type", "lz4"),
     // A topic that does not exist is reported within the transaction's time-out.
     ("topic.metadata.propagation.max.ms", "5000"),
 ];
@@ -80,8 +80,9 @@ const SENDING: &[(&str, &str)] = &[
 /// And transactions besides.
 const COMMITTING: &[(&str, &str)] = &[
     ("transaction.timeout.ms", SESSION_MS),
-    // Each handing over would wake librdkafka up, to send a part. All is sent as soon as everything is handed over.
-    ("linger.ms", "100"),
+    // Each handing over would wake librdkafka up, to send a little. So it waits for the rest of a part; after the last
+    // part it does not.
+    ("linger.ms", "5"),
     // Positions right after another transaction are put off by the broker until that one's markers are written:
     // milliseconds, where the default would wait for 100.
     ("retry.backoff.ms", "10"),

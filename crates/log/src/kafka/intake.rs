@@ -313,6 +313,10 @@ impl Intake for GroupIntake {
         self.held.get(&partition).map_or(0, |held| held.position)
     }
 
+    fn write(&mut self, part: &mut Batch) -> Result<(), LogError> {
+        self.committer.write(part).map_err(|e| self.explained(e))
+    }
+
     fn submit(&mut self, batch: &mut Batch) -> Result<(), LogError> {
         self.committer.submit(batch).map_err(|e| self.explained(e))
     }

@@ -57,40 +57,39 @@ impl<C: ProducerContext<DeliveryOpaque = ()>, R: 'static> Lender<C, R> {
         &self.producer
     }
 
-    /// Lends what holds the next records.
+    /// Lends what holds some records.
     pub(super) fn lend(&mut self, what: R) {
         self.lent.push(Arc::new(what));
     }
 
-    /// What was lent last, and is not given back.
-    pub(super) fn lent(&self) -> Option<&R> {
-        self.lent.last().map(|lent| &**lent)
+    /// What is lent.
+    pub(super) fn lent(&self) -> &[Arc<R>] {
+        &self.lent
     }
 
-    /// Gives back what was lent last, and drops what was lent before; nothing while a record is under way.
-    pub(super) fn give_back(&mut self) -> Option<R> {
+    /// Gives everything back; nothing while a record is under way.
+    pub(super) fn give_back(&mut self) -> Option<Vec<R>> {
         // The client's own count is also of what it has to say otherwise.
         if !self.flush(Duration::ZERO) {
             return None;
         }
-        let last = self.lent.pop();
-        self.lent.clear();
-        last.and_then(Arc::into_inner)
+        self.lent.drain(..).map(Arc::into_inner).collect()
     }
 
     /// Hands over records of one partition, in their order: `find` finds their keys, of which an empty one is none, and
-    /// values in what was lent last. Returns how many were taken: not all where the producer's queue is full.
+    /// values in what is lent at `at`. Returns how many were taken: not all where the producer's queue is full.
     ///
     /// # Errors
     /// Why one was not taken, beside that.
     pub(super) fn hand_over<T>(
         &self,
+        at: usize,
         topic: &str,
         partition: i32,
         records: &[T],
         find: impl for<'r> Fn(&'r R, &T) -> (&'r [u8], &'r [u8]),
     ) -> Result<usize, KafkaError> {
-        let Some(lent) = self.lent() else { return Ok(0) };
+        let Some(lent) = self.lent.get(at) else { return Ok(0) };
         let topic = Topic::of(&self.producer, topic)?;
         let message = |record| {
             let (key, value) = find(lent, record);
@@ -169,7 +168,7 @@ mod tests {
         topic: &str,
         which: &[usize],
     ) -> Result<usize, KafkaError> {
-        lender.hand_over(topic, 0, which, |lent, at| (b"key", lent[*at].as_slice()))
+        lender.hand_over(0, topic, 0, which, |lent, at| (b"key", lent[*at].as_slice()))
     }
 
     #[test]
@@ -186,10 +185,11 @@ mod tests {
         assert!(lender.flush(step));
         assert_eq!(hand_over(&lender, "topic", &[0]).unwrap(), 1);
         lender.lend(Vec::new());
-        assert!(!lender.flush(step) && lender.give_back().is_none() && lender.lent() == Some(&Vec::new()));
+        assert!(!lender.flush(step) && lender.give_back().is_none() && lender.lent().len() == 2);
         lender.producer().purge(PurgeConfig::default().queue());
         while !lender.flush(step) {}
-        assert_eq!((lender.give_back(), lender.lent()), (Some(Vec::new()), None));
+        let back = lender.give_back().unwrap();
+        assert_eq!((back.len(), back.last(), lender.lent().len()), (2, Some(&Vec::new()), 0));
         assert_eq!(hand_over(&lender, "topic", &[0]).unwrap(), 0, "nothing is lent");
     }
 

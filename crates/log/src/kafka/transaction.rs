@@ -33,7 +33,7 @@ use super::{
     offsets, poll,
     produce::Lender,
 };
-use crate::{Batch, LogError, Outgoing, Topics, committer::Lane};
+use crate::{Batch, LogError, Outgoing, Position, Topics, committer::Lane};
 
 /// Writing a transaction, and committing it, gives up after this: the broker's own time-out of 10 s comes first.
 const CALL: Duration = Duration::from_secs(15);
@@ -96,6 +96,8 @@ pub(super) struct Transactions {
     /// Says, for each transaction anew, who we are in the group.
     member: Arc<Member>,
     topic: Arc<str>,
+    /// Whether a transaction is begun, and neither committed nor aborted.
+    begun: bool,
 }
 
 impl Transactions {
@@ -131,49 +133,49 @@ impl Transactions {
 
     /// Transactions of `member`, whose positions are of `topic`.
     pub(super) fn new(producer: Producing, member: Arc<Member>, topic: Arc<str>) -> Self {
-        Self { lender: Lender::new(producer), member, topic }
+        Self { lender: Lender::new(producer), member, topic, begun: false }
     }
 
     fn producer(&self) -> &Producing {
         self.lender.producer()
     }
 
-    /// Writes the batch that is lent.
-    fn write_lent(&self) -> Result<(), LogError> {
-        let Some(batch) = self.lender.lent() else { return Ok(()) };
-        let deadline = Instant::now() + CALL;
-        for _ in 0..REBALANCES {
-            let Err(failure) = self.try_write(batch, deadline) else { return Ok(()) };
-            let aborted = self.end();
-            match failure {
-                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
-                    tracing::debug!("a rebalance came in between: the transaction is done again");
-                }
-                Failure::Rebalanced => break,
-                // The reason for a row may have come after the failure it caused.
-                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
-            }
-        }
-        Err(LogError::Transaction("the group has rebalanced".to_owned()))
+    fn begin(&mut self) -> Result<(), LogError> {
+        self.producer().context().own.purged.store(false, Ordering::Relaxed);
+        self.producer().begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
+        self.begun = true;
+        Ok(())
     }
 
-    fn try_write(&self, batch: &Batch, deadline: Instant) -> Result<(), Failure> {
-        let producer = self.producer();
-        producer.context().own.purged.store(false, Ordering::Relaxed);
-        producer.begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
+    fn write_last(&mut self, deadline: Instant) -> Result<(), LogError> {
+        if !self.begun {
+            self.begin()?;
+        }
+        let last = self.lender.lent().len().saturating_sub(1);
+        self.produce_all(last, deadline)
+    }
+
+    /// Waits for the rows, and sends the positions. What has ended in between is begun and written again.
+    fn try_complete(&mut self, deadline: Instant) -> Result<(), Failure> {
+        if !self.begun {
+            self.begin()?;
+            (0..self.lender.lent().len()).try_for_each(|part| self.produce_all(part, deadline))?;
+        }
         let begun = Instant::now();
-        self.produce_all(batch, deadline)?;
-        let produced = begun.elapsed();
         // In this order: while it takes in partitions, the coordinator would put the positions off.
         self.wait_for_rows(deadline)?;
         let taken = begun.elapsed();
-        self.send_positions(batch, deadline)?;
-        tracing::debug!(rows = batch.len(), ?produced, ?taken, positions = ?begun.elapsed(), "transaction");
+        if let Some(last) = self.lender.lent().last() {
+            self.send_positions(last.positions(), deadline)?;
+        }
+        tracing::debug!(parts = self.lender.lent().len(), ?taken, positions = ?begun.elapsed(), "transaction");
         Ok(())
     }
 
     /// Hands over a partition's rows together, and those with headers one by one.
-    fn produce_all(&self, batch: &Batch, deadline: Instant) -> Result<(), LogError> {
+    fn produce_all(&self, part: usize, deadline: Instant) -> Result<(), LogError> {
+        let Some(batch) = self.lender.lent().get(part) else { return Ok(()) };
+        let begun = Instant::now();
         let mut run: Vec<Outgoing<'_>> = Vec::with_capacity(RUN_ROWS);
         for row in batch.rows() {
             if !row.headers.is_empty() {
@@ -181,19 +183,21 @@ impl Transactions {
                 continue;
             }
             if run.len() == RUN_ROWS || run.last().is_some_and(|last| !last.is_beside(&row)) {
-                self.produce_run(&run, deadline)?;
+                self.produce_run(part, &run, deadline)?;
                 run.clear();
             }
             run.push(row);
         }
-        self.produce_run(&run, deadline)
+        self.produce_run(part, &run, deadline)?;
+        tracing::debug!(rows = batch.len(), produced = ?begun.elapsed(), "transaction");
+        Ok(())
     }
 
-    fn produce_run(&self, mut run: &[Outgoing<'_>], deadline: Instant) -> Result<(), LogError> {
+    fn produce_run(&self, part: usize, mut run: &[Outgoing<'_>], deadline: Instant) -> Result<(), LogError> {
         while let Some(Outgoing { topic, partition, .. }) = run.first() {
             let taken = self
                 .lender
-                .hand_over(topic, offsets::native(*partition), run, |batch, row| batch.record(row.at))
+                .hand_over(part, topic, offsets::native(*partition), run, |batch, row| batch.record(row.at))
                 .map_err(|failure| error::delivery(topic, &failure))?;
             run = run.get(taken..).unwrap_or_default();
             if !run.is_empty() {
@@ -229,12 +233,12 @@ impl Transactions {
         Ok(())
     }
 
-    fn send_positions(&self, batch: &Batch, deadline: Instant) -> Result<(), Failure> {
-        if batch.positions().is_empty() {
+    fn send_positions(&self, positions: &[Position], deadline: Instant) -> Result<(), Failure> {
+        if positions.is_empty() {
             return Ok(());
         }
-        let mut list = TopicPartitionList::with_capacity(batch.positions().len());
-        for position in batch.positions() {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for position in positions {
             let mut element = list.add_partition(&self.topic, offsets::native(position.partition));
             element.set_metadata(&position.committed.metadata);
             element
@@ -288,7 +292,8 @@ impl Transactions {
 
     /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out. Whether
     /// another one may be begun.
-    fn end(&self) -> bool {
+    fn end(&mut self) -> bool {
+        self.begun = false;
         if self.producer().client().fatal_error().is_some() {
             return false;
         }
@@ -310,22 +315,47 @@ impl Lane for Transactions {
     /// group's coordinator, which sending the positions may wait for.
     const HANGS_AFTER: Duration = Duration::from_secs(30);
 
-    fn write(&mut self, batch: Batch) -> Result<Batch, LogError> {
-        self.lender.lend(batch);
-        self.write_lent()?;
-        // Once all rows are taken, none is under way.
-        self.lender.give_back().ok_or_else(|| LogError::Transaction("rows are still under way".to_owned()))
+    fn write(&mut self, part: Batch) -> Result<(), LogError> {
+        self.lender.lend(part);
+        self.write_last(Instant::now() + CALL).map_err(|failure| {
+            self.abort();
+            // The reason for a row may have come after the failure it caused.
+            self.undelivered().unwrap_or(failure)
+        })
+    }
+
+    fn complete(&mut self) -> Result<Vec<Batch>, LogError> {
+        let deadline = Instant::now() + CALL;
+        for _ in 0..REBALANCES {
+            let Err(failure) = self.try_complete(deadline) else {
+                // Once all rows are taken, none is under way.
+                let parts = self.lender.give_back();
+                return parts.ok_or_else(|| LogError::Transaction("rows are still under way".to_owned()));
+            };
+            let aborted = self.end();
+            match failure {
+                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
+                    tracing::debug!("a rebalance came in between: the transaction is done again");
+                }
+                Failure::Rebalanced => break,
+                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
+            }
+        }
+        Err(LogError::Transaction("the group has rebalanced".to_owned()))
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
         let begun = Instant::now();
-        let committed = self.producer().commit_transaction(CALL).map_err(|e| error::transaction("committing", &e));
+        self.producer().commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))?;
+        self.begun = false;
         tracing::debug!(committed = ?begun.elapsed(), "transaction");
-        committed.inspect_err(|_| self.abort())
+        Ok(())
     }
 
     fn abort(&mut self) {
-        self.end();
+        if self.begun {
+            self.end();
+        }
     }
 }
 

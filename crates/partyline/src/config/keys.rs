@@ -21,6 +21,7 @@ pub(super) struct Key {
     pub default: fn(&Config) -> String,
 }
 
+const KB: usize = 1 << 10;
 const MB: usize = 1 << 20;
 const NOTHING: fn(&Config) -> String = |_| String::new();
 
@@ -95,6 +96,12 @@ pub(super) const KEYS: &[Key] = &[
         about: "... or once it is so many milliseconds old",
         read: |c, v| put(&mut c.work.batch_age, number(v, 1..=5_000).map(Duration::from_millis)),
         default: |c| c.work.batch_age.as_millis().to_string(),
+    },
+    Key {
+        name: "part_kb",
+        about: "its rows go on their way before it is complete once they are so many KB",
+        read: |c, v| put(&mut c.work.part_bytes, number(v, 1..=65_536).map(|kb: usize| kb * KB)),
+        default: |c| (c.work.part_bytes / KB).to_string(),
     },
     Key {
         name: "checkpoint_s",

@@ -1,6 +1,6 @@
 //! A table's records in memory: found by key, weighed, and let go of when they were not used for a while.
 
-use std::hash::BuildHasher as _;
+use std::{hash::BuildHasher as _, hint::black_box};
 
 use foldhash::fast::RandomState;
 use hashbrown::hash_table::{AbsentEntry, HashTable, OccupiedEntry};
@@ -25,11 +25,30 @@ struct Entry<T> {
     used: bool,
 }
 
+/// Where a record is.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// A part of its key's hash: what is not looked for is nearly always told from that, without a look at the record.
+    hash: u32,
+    /// Its place in the list of all.
+    at: u32,
+}
+
+impl Slot {
+    fn of(hash: u64, at: usize) -> Self {
+        Self { hash: hash as u32, at: place(at) }
+    }
+
+    fn may_be(&self, hash: u64) -> bool {
+        self.hash == hash as u32
+    }
+}
+
 /// Records by key, in no order.
 pub(super) struct Cache<T> {
     /// Places in `entries`, by the hashes of the keys. Those lie in the records: anywhere else they would be one more
     /// place in memory to wait for, which is what a lookup costs.
-    index: HashTable<u32>,
+    index: HashTable<Slot>,
     hasher: RandomState,
     /// Each in a box: a vector of them would have half as much room again that nobody uses.
     entries: Vec<Box<Entry<T>>>,
@@ -60,10 +79,26 @@ impl<T> Cache<T> {
 
     pub(super) fn find(&mut self, key: &[u8]) -> Option<usize> {
         if self.entries.get(self.last).is_none_or(|entry| *entry.key != *key) {
-            let is_it = |at: &u32| *self.entries[*at as usize].key == *key;
-            self.last = *self.index.find(self.hasher.hash_one(key), is_it)? as usize;
+            let hash = self.hasher.hash_one(key);
+            let is_it = |slot: &Slot| slot.may_be(hash) && *self.entries[slot.at as usize].key == *key;
+            self.last = self.index.find(hash, is_it)?.at as usize;
         }
         Some(self.last)
+    }
+
+    /// Has the records of these keys come from memory, and with `fetch` what they point at, those that are held. Nothing
+    /// here depends on what comes, so a processor waits for several at once.
+    pub(super) fn fetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, fetch: fn(&T)) {
+        let held = |key| {
+            let hash = self.hasher.hash_one(key);
+            self.index.find(hash, |slot| slot.may_be(hash)).map(|slot| slot.at as usize)
+        };
+        let places: SmallVec<[usize; 32]> = keys.filter_map(held).collect();
+        for at in &places {
+            let entry = &self.entries[*at];
+            black_box((entry.key.len(), entry.weight, entry.used));
+        }
+        places.iter().for_each(|at| fetch(&self.entries[*at].value));
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {
@@ -76,8 +111,9 @@ impl<T> Cache<T> {
             dirty: false,
             used: true,
         }));
-        let rehash = |at: &u32| self.hasher.hash_one(&*self.entries[*at as usize].key);
-        self.index.insert_unique(self.hasher.hash_one(key), place(at), rehash);
+        let rehash = |slot: &Slot| self.hasher.hash_one(&*self.entries[slot.at as usize].key);
+        let hash = self.hasher.hash_one(key);
+        self.index.insert_unique(hash, Slot::of(hash, at), rehash);
         self.cached_bytes += weight;
         at
     }
@@ -159,15 +195,15 @@ impl<T> Cache<T> {
             gone.remove();
         }
         if let Ok(mut moved) = self.index_of(last) {
-            *moved.get_mut() = place(at);
+            moved.get_mut().at = place(at);
         }
         self.cached_bytes -= self.entries.swap_remove(at).weight;
     }
 
     /// What the index says of the record at `at`.
-    fn index_of(&mut self, at: usize) -> Result<OccupiedEntry<'_, u32>, AbsentEntry<'_, u32>> {
+    fn index_of(&mut self, at: usize) -> Result<OccupiedEntry<'_, Slot>, AbsentEntry<'_, Slot>> {
         let (hash, at) = (self.hasher.hash_one(&*self.entries[at].key), place(at));
-        self.index.find_entry(hash, |found| *found == at)
+        self.index.find_entry(hash, |found| found.at == at)
     }
 
     fn weight(&self, key: &[u8], value: &T) -> usize {

@@ -128,6 +128,20 @@ fn a_checkpoint_takes_every_open_part_of_its_own_store() {
 const BOUND_BYTES: usize = 4_000;
 
 #[test]
+fn what_is_held_is_fetched_and_nothing_else_happens() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = reopen(dir.path());
+    let mut table = store.table("t", CODEC).unwrap();
+    for number in 0..100 {
+        *table.write(&[number]).unwrap() = vec![number];
+    }
+    let held = table.cached_bytes();
+    table.fetch([&[7][..], &[100], &[7, 7], &[99], &[7]].into_iter());
+    assert_eq!(FETCHED.take(), [[7], [99], [7]]);
+    assert_eq!(table.cached_bytes(), held);
+}
+
+#[test]
 fn memory_is_counted_and_kept_to_its_bound() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = reopen(&dir.path().join("store"));
