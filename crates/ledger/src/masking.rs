@@ -50,14 +50,14 @@ pub(crate) fn entry_rows(
     rows: &mut Vec<Addressed>,
 ) {
     let parted = part(number, entry, audience);
-    let mut add = |to: ServiceSet, shown: Option<Shown>| {
+    let mut add = |to: ServiceSet, shown: fn(&Entry) -> Option<Shown>| {
         if !to.is_empty() {
-            rows.push(Addressed { to, row: Row::Entry(entry_row(number, channel, entry, shown)) });
+            rows.push(Addressed { to, row: Row::Entry(entry_row(number, channel, entry, shown(entry))) });
         }
     };
-    add(parted.author, Some(shown(entry, true)));
-    add(parted.full, Some(shown(entry, false)));
-    add(parted.masked, None);
+    add(parted.author, |entry| Some(shown(entry, true)));
+    add(parted.full, |entry| Some(shown(entry, false)));
+    add(parted.masked, |_| None);
 }
 
 fn entry_row(number: &Number, channel: &ChannelId, entry: &Entry, shown: Option<Shown>) -> EntryRow {

@@ -21,8 +21,16 @@ macro_rules! name {
             /// # Errors
             /// Says which form was expected; never quotes the text.
             pub fn new(text: &str) -> Result<Self, BadName> {
+                Self::from_bytes(text.as_bytes())
+            }
+
+            /// The same, of bytes that need not be text: no form has any but ASCII.
+            ///
+            /// # Errors
+            /// As [`Self::new`].
+            pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadName> {
                 let valid: fn(&[u8]) -> bool = $valid;
-                if valid(text.as_bytes()) { Ok(Self(Text::from(text))) } else { Err(BadName($form)) }
+                if valid(bytes) { Ok(Self(Text::from_ascii(bytes))) } else { Err(BadName($form)) }
             }
 
             /// The name as text.

@@ -36,16 +36,22 @@ impl Text {
     }
 }
 
+impl Text {
+    fn in_place(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; BYTES_IN_PLACE];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self::InPlace { length: text.len() as u8, bytes })
+    }
+
+    /// A text of ASCII; of anything else nothing may remain.
+    pub(crate) fn from_ascii(text: &[u8]) -> Self {
+        Self::in_place(text).unwrap_or_else(|| Self::Shared(Arc::from(str::from_utf8(text).unwrap_or_default())))
+    }
+}
+
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        let mut bytes = [0; BYTES_IN_PLACE];
-        match bytes.get_mut(..text.len()) {
-            Some(place) => {
-                place.copy_from_slice(text.as_bytes());
-                Self::InPlace { length: text.len() as u8, bytes }
-            }
-            None => Self::Shared(Arc::from(text)),
-        }
+        Self::in_place(text.as_bytes()).unwrap_or_else(|| Self::Shared(Arc::from(text)))
     }
 }
 

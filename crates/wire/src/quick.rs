@@ -76,8 +76,8 @@ pub(crate) fn command(value: &[u8]) -> Option<Command> {
         ((action, REPLY), None) => reply(action.bytes()?)?,
         _ => return None,
     };
-    let id = CommandId::new(id.text()?).ok()?;
-    let number = BusinessNumber::new(number.text()?).ok()?;
+    let id = CommandId::from_bytes(id.bytes()?).ok()?;
+    let number = BusinessNumber::from_bytes(number.bytes()?).ok()?;
     let known_as = hash(action.known_by(&id));
     Some(Command { id, known_as, number, issued_at_ms: issued_at_ms.number()?.cast_signed(), action })
 }
@@ -85,7 +85,7 @@ pub(crate) fn command(value: &[u8]) -> Option<Command> {
 fn message(bytes: &[u8]) -> Option<Action> {
     let [_, customer, message_id, sent_at_ms, text, in_reply_to] = fields::<6>(bytes)?;
     Some(Action::Message(Message {
-        customer: Customer::new(customer.text()?).ok()?,
+        customer: Customer::from_bytes(customer.bytes()?).ok()?,
         message_id: bounds::id("", message_id.text()?).ok()?,
         sent_at_ms: sent_at_ms.number()?.cast_signed(),
         content: content(text.bytes()?)?,
@@ -96,9 +96,9 @@ fn message(bytes: &[u8]) -> Option<Action> {
 fn reply(bytes: &[u8]) -> Option<Action> {
     let [_, service, agent, customer, origin, text, seen_seq, in_reply_to] = fields::<8>(bytes)?;
     Some(Action::Reply(Reply {
-        service: Service::new(service.text()?).ok()?,
+        service: Service::from_bytes(service.bytes()?).ok()?,
         origin: bounds::origin(origin.number()? as i32, agent.text()?).ok()?,
-        customer: Customer::new(customer.text()?).ok()?,
+        customer: Customer::from_bytes(customer.bytes()?).ok()?,
         content: content(text.bytes()?)?,
         seen_seq: seen_seq.number()?,
         in_reply_to: bounds::id("", in_reply_to.text()?).ok()?,

@@ -3,7 +3,6 @@
 use crate::{
     blob::{self, Blobs},
     error::StoreError,
-    writer::Writer,
 };
 
 use super::chunk::Chunk;
@@ -32,8 +31,13 @@ impl Disk<'_> {
         Chunk::parse(first, bytes).map(Some).ok_or_else(damaged)
     }
 
-    pub(super) fn write(self, writer: &mut Writer<'_>, list: &str, chunk: &Chunk) -> Result<(), StoreError> {
-        self.0.put(writer, &mut key(list, chunk.first), chunk.bytes())
+    /// Writes chunks of lists, in this order.
+    pub(super) fn write_all<'c>(self, chunks: impl Iterator<Item = (&'c str, &'c Chunk)>) -> Result<(), StoreError> {
+        let mut writer = self.0.writer();
+        for (list, chunk) in chunks {
+            self.0.put(&mut writer, &mut key(list, chunk.first), chunk.bytes())?;
+        }
+        writer.flush()
     }
 
     /// Removes the chunks of `list` that begin with record `index` or later.

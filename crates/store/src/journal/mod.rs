@@ -5,7 +5,11 @@ mod disk;
 mod tails;
 mod window;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
 use self::{
     chunk::Chunk,
@@ -22,24 +26,48 @@ use crate::{
     writer::{KEY_BYTES, RECORD_BYTES},
 };
 
-/// Bytes of full chunks after which one call of [`Journal::write_back`] stops.
+/// Full chunks are written together until they are so many bytes ...
 const WRITE_BACK_BYTES: usize = 4 << 20;
+/// ... and not before: a thread is not begun for less.
+const WRITE_BACK_BYTES_MIN: usize = if cfg!(test) { 1 } else { 128 << 10 };
 
 /// Lists of records, numbered from 0. How long a list is, the caller knows and says: what is on disk beyond that is
 /// left from a crash, so records may be written before the checkpoint that makes them count.
 pub struct Journal {
-    tree: Tree,
+    tree: Arc<Tree>,
     tails: Tails,
-    /// Lists of full chunks in memory, oldest first, with the ticket that each waits for; `None` until it is sealed.
-    full: VecDeque<(Arc<str>, Option<u64>)>,
+    /// Full chunks in memory, oldest first.
+    full: VecDeque<Full>,
     /// How many at the end of `full` have no ticket.
     unsealed: usize,
+    writing: Option<Writing>,
     pending_bytes: usize,
+}
+
+/// A chunk that nothing is added to any more.
+struct Full {
+    list: Arc<str>,
+    chunk: Arc<Chunk>,
+    /// The ticket that it waits for, once it is sealed.
+    waits_for: Option<u64>,
+}
+
+/// The first of the full chunks are on their way to the disk.
+struct Writing {
+    count: usize,
+    thread: JoinHandle<Result<(), StoreError>>,
 }
 
 impl Journal {
     pub(crate) fn new(tree: Tree) -> Self {
-        Self { tree, tails: Tails::new(), full: VecDeque::new(), unsealed: 0, pending_bytes: 0 }
+        Self {
+            tree: Arc::new(tree),
+            tails: Tails::new(),
+            full: VecDeque::new(),
+            unsealed: 0,
+            writing: None,
+            pending_bytes: 0,
+        }
     }
 
     /// Appends a record as number `index` of `list`, which is how long the list is. Whatever was there at or after it
@@ -64,8 +92,9 @@ impl Journal {
         if !tail.open.takes(record.len()) {
             let full = std::mem::replace(&mut tail.open, Chunk::following(index));
             if tail.dirty {
-                tail.full.push_back(full);
-                self.full.push_back((Arc::clone(&tail.name), None));
+                let chunk = Arc::new(full);
+                tail.full.push_back(Arc::clone(&chunk));
+                self.full.push_back(Full { list: Arc::clone(&tail.name), chunk, waits_for: None });
                 self.unsealed += 1;
                 tail.dirty = false;
             }
@@ -122,37 +151,54 @@ impl Journal {
     /// Says that all records appended so far belong to transactions up to `ticket`. Tickets only grow.
     pub fn seal(&mut self, ticket: u64) {
         let sealed = self.full.len() - self.unsealed;
-        for (_, waits_for) in self.full.range_mut(sealed..) {
-            *waits_for = Some(ticket);
-        }
+        self.full.range_mut(sealed..).for_each(|full| full.waits_for = Some(ticket));
         self.unsealed = 0;
     }
 
-    /// Writes full chunks whose transactions are committed, up to `committed_ticket`, so that the checkpoint has less
-    /// to do. At most about 4 MB a call.
+    /// Has full chunks written whose transactions are committed, up to `committed_ticket`, so that the checkpoint has less
+    /// to do: in a thread of their own, about 4 MB at once. Waits for that only where as much is due again.
     ///
     /// # Errors
-    /// What the disk says.
+    /// What the disk says, also of what an earlier call began.
     pub fn write_back(&mut self, committed_ticket: u64) -> Result<(), StoreError> {
         self.tree.shared.check()?;
-        let disk = Disk(Blobs { tree: &self.tree });
-        let mut writer = disk.0.writer();
-        let mut bytes = 0;
-        while bytes < WRITE_BACK_BYTES {
-            let Some((list, Some(ticket))) = self.full.front() else {
-                break;
-            };
-            if *ticket > committed_ticket {
+        let is_due = |full: &&Full| full.waits_for.is_some_and(|ticket| ticket <= committed_ticket);
+        let written = self.writing.as_ref().map_or(0, |writing| writing.count);
+        let (mut chunks, mut bytes) = (Vec::new(), 0);
+        for Full { list, chunk, .. } in self.full.iter().skip(written).take_while(is_due) {
+            chunks.push((Arc::clone(list), Arc::clone(chunk)));
+            bytes += chunk.bytes().len();
+            if bytes >= WRITE_BACK_BYTES {
                 break;
             }
-            if let Some(chunk) = self.tails.get_mut(list).and_then(|tail| tail.full.pop_front()) {
-                disk.write(&mut writer, list, &chunk)?;
-                self.pending_bytes -= chunk.bytes().len();
-                bytes += chunk.bytes().len();
-            }
-            self.full.pop_front();
         }
-        writer.flush()
+        let is_writing = self.writing.as_ref().is_some_and(|writing| !writing.thread.is_finished());
+        if is_writing && bytes < WRITE_BACK_BYTES {
+            return Ok(());
+        }
+        self.settle()?;
+        if bytes < WRITE_BACK_BYTES_MIN {
+            return Ok(());
+        }
+        let (count, tree) = (chunks.len(), Arc::clone(&self.tree));
+        let write =
+            move || Disk(Blobs { tree: &tree }).write_all(chunks.iter().map(|(list, chunk)| (&**list, &**chunk)));
+        let thread = thread::Builder::new().name("journal".to_owned()).spawn(write);
+        let thread = thread.map_err(|source| StoreError::Io { what: "beginning a thread".into(), source })?;
+        self.writing = Some(Writing { count, thread });
+        Ok(())
+    }
+
+    /// Waits until what is on its way to the disk is there, and lets go of it.
+    pub(crate) fn settle(&mut self) -> Result<(), StoreError> {
+        let Some(Writing { count, thread }) = self.writing.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| Err(self.tree.shared.damaged("writing a journal panicked")))?;
+        for Full { list, .. } in self.full.drain(..count) {
+            if let Some(chunk) = self.tails.get_mut(&list).and_then(|tail| tail.full.pop_front()) {
+                self.pending_bytes -= chunk.bytes().len();
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of memory that only a checkpoint or [`Journal::write_back`] frees.
@@ -189,6 +235,15 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     Ok((Tail::new(list, open, was_cut), pending_bytes))
 }
 
+impl Drop for Journal {
+    /// Nothing is written any more by what is closed.
+    fn drop(&mut self) {
+        if let Some(Writing { thread, .. }) = self.writing.take() {
+            drop(thread.join());
+        }
+    }
+}
+
 impl Part for Journal {}
 
 impl Steps for Journal {
@@ -202,17 +257,12 @@ impl Steps for Journal {
 
     /// Chunks need no manifest: what they hold beyond the lists' committed lengths is cut when it is read.
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.settle()?;
         let disk = Disk(Blobs { tree: &self.tree });
-        let mut writer = disk.0.writer();
-        for tail in self.tails.in_order() {
-            for chunk in &tail.full {
-                disk.write(&mut writer, &tail.name, chunk)?;
-            }
-            if tail.dirty {
-                disk.write(&mut writer, &tail.name, &tail.open)?;
-            }
-        }
-        writer.flush()?;
+        disk.write_all(self.tails.in_order().into_iter().flat_map(|tail| {
+            let open = tail.dirty.then_some(&tail.open);
+            tail.full.iter().map(|chunk| &**chunk).chain(open).map(|chunk| (&*tail.name, chunk))
+        }))?;
         Ok(None)
     }
 

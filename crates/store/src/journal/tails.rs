@@ -12,7 +12,7 @@ pub(super) const TAIL_LISTS: usize = 512;
 /// The end of one list.
 pub(super) struct Tail {
     /// Full chunks that are not in sled yet.
-    pub(super) full: VecDeque<Chunk>,
+    pub(super) full: VecDeque<Arc<Chunk>>,
     /// The chunk that grows.
     pub(super) open: Chunk,
     /// Whether `open` has records that are not in sled.
@@ -28,11 +28,11 @@ impl Tail {
 
     /// The first record that is to be read here and not in sled.
     pub(super) fn first(&self) -> u64 {
-        self.full.front().unwrap_or(&self.open).first
+        self.full.front().map_or(&self.open, |chunk| chunk).first
     }
 
     pub(super) fn chunks(&self) -> impl Iterator<Item = &Chunk> {
-        self.full.iter().chain([&self.open])
+        self.full.iter().map(|chunk| &**chunk).chain([&self.open])
     }
 }
 

@@ -116,12 +116,14 @@ fn only_committed_transactions_are_written_back() {
     fill(&mut journal, "l", 9, 17, &text);
     for (committed, chunks) in [(6, 0), (7, 2), (7, 2)] {
         journal.write_back(committed).unwrap();
+        journal.settle().unwrap();
         assert_eq!(store.in_sled("s/journal/j", sled::Tree::len), chunks, "{committed}");
     }
     // The third chunk began before the seal and was filled after it: it belongs to the later transaction.
     journal.seal(8);
     for (committed, chunks) in [(7, 2), (8, 4)] {
         journal.write_back(committed).unwrap();
+        journal.settle().unwrap();
         assert_eq!(store.in_sled("s/journal/j", sled::Tree::len), chunks, "{committed}");
     }
     let pending = journal.pending_bytes();
@@ -130,6 +132,8 @@ fn only_committed_transactions_are_written_back() {
     fill(&mut journal, "l", 17, 3_017, &text);
     journal.seal(9);
     journal.write_back(9).unwrap();
+    assert_eq!(read(&mut journal, "l", 0, 3_017, 9_999, usize::MAX).len(), 3_017, "while some of it is written");
+    journal.settle().unwrap();
     assert_eq!(store.in_sled("s/journal/j", sled::Tree::len), 4 + 361);
     assert_eq!(read(&mut journal, "l", 0, 3_017, 9_999, usize::MAX).len(), 3_017);
 }
