@@ -53,8 +53,8 @@ impl Default for Settings {
         Self {
             batch_commands: 16_000,
             batch_bytes: 8 << 20,
-            // A request's worth for each of a few services, as a log that is behind is read a partition after the other.
-            part_bytes: 1_500 << 10,
+            // Large requests still, as a log that is behind is read a partition after the other.
+            part_bytes: 500 << 10,
             batch_age: Duration::from_millis(200),
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,
