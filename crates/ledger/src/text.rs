@@ -20,6 +20,17 @@ pub(crate) enum Text {
 }
 
 impl Text {
+    fn in_place(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; BYTES_IN_PLACE];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self::InPlace { length: text.len() as u8, bytes })
+    }
+
+    /// A text of these bytes, which are ASCII.
+    pub(crate) fn from_ascii(text: &[u8]) -> Self {
+        Self::in_place(text).unwrap_or_else(|| Self::Shared(Arc::from(str::from_utf8(text).unwrap_or_default())))
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::InPlace { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
@@ -33,19 +44,6 @@ impl Text {
             Self::InPlace { .. } => str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Self::Shared(text) => text,
         }
-    }
-}
-
-impl Text {
-    fn in_place(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; BYTES_IN_PLACE];
-        bytes.get_mut(..text.len())?.copy_from_slice(text);
-        Some(Self::InPlace { length: text.len() as u8, bytes })
-    }
-
-    /// A text of ASCII; of anything else nothing may remain.
-    pub(crate) fn from_ascii(text: &[u8]) -> Self {
-        Self::in_place(text).unwrap_or_else(|| Self::Shared(Arc::from(str::from_utf8(text).unwrap_or_default())))
     }
 }
 

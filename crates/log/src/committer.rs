@@ -19,11 +19,11 @@ use std::{
     time::Duration,
 };
 
-use self::progress::{Ending, Progress, State, ended};
+use self::progress::{Ending, Progress, ended};
 use crate::{Batch, LogError};
 
 /// So many parts wait at most until they are written.
-const PARTS_WAITING: u64 = 8;
+const PARTS_WAITING: u64 = 16;
 /// So much memory of parts is kept for the next ones.
 const SPARE_PARTS: usize = 8;
 
@@ -81,20 +81,20 @@ impl Committer {
     }
 
     /// Hands over a part of a transaction that is not complete, and leaves an empty one. Waits while too many wait to be
-    /// written, or too many transactions are under way.
+    /// written.
     pub(crate) fn write(&mut self, part: &mut Batch) -> Result<(), LogError> {
         self.give(part, false)
     }
 
-    /// The same with the last part of a transaction, which may be the only one.
+    /// The same with the last part of a transaction, which may be the only one. Waits also while as many transactions as
+    /// there are lanes are complete and not committed.
     pub(crate) fn submit(&mut self, part: &mut Batch) -> Result<(), LogError> {
         self.give(part, true)
     }
 
     fn give(&mut self, part: &mut Batch, is_last: bool) -> Result<(), LogError> {
         let lanes = self.lanes.len() as u64;
-        self.progress
-            .wait(|state| state.parts_waiting < PARTS_WAITING && (state.is_open() || state.under_way() < lanes))?;
+        self.progress.wait(|state| state.parts_waiting < PARTS_WAITING && (!is_last || state.under_way() < lanes))?;
         let number = self.progress.advance(|state| state.give(is_last));
         let rows = std::mem::replace(part, self.spare.try_recv().unwrap_or_default());
         let lane = self.lanes.get((number % lanes.max(1)) as usize);
@@ -113,14 +113,12 @@ impl Committer {
     /// written, and a lane is free. Whether it is so.
     pub(crate) fn is_ready_within(&self, wait: Duration) -> Result<bool, LogError> {
         let lanes = self.lanes.len() as u64;
-        let is_ready =
-            |state: &State| state.written == state.submitted && (state.is_open() || state.under_way() < lanes);
-        self.progress.wait_up_to(wait, is_ready)
+        self.progress.wait_up_to(wait, |state| state.written == state.submitted && state.under_way() < lanes)
     }
 
     /// Waits until everything submitted is committed.
     pub(crate) fn settle(&self) -> Result<(), LogError> {
-        self.progress.wait(|state| state.committed == state.submitted)
+        self.progress.wait(|state| state.under_way() == 0)
     }
 
     /// Lets the threads end. What is not committed yet is given up.

@@ -16,8 +16,6 @@ pub(super) struct Progress {
 
 /// Counts of transactions, and of parts of them.
 pub(super) struct State {
-    /// Of these one may not be complete.
-    begun: u64,
     /// Those that are complete.
     pub(super) submitted: u64,
     /// Of these, so many are in the log, though nobody may read them yet.
@@ -42,38 +40,27 @@ pub(super) fn ended() -> LogError {
 impl State {
     /// Notes a part, and says how many transactions are before it.
     pub(super) fn give(&mut self, is_last: bool) -> u64 {
-        self.begun = self.submitted + 1;
+        let number = self.submitted;
         self.submitted += u64::from(is_last);
         self.parts_waiting += 1;
-        self.begun - 1
+        number
     }
 
-    /// Whether a transaction is not complete.
-    pub(super) fn is_open(&self) -> bool {
-        self.begun > self.submitted
-    }
-
+    /// How many are complete and not committed.
     pub(super) fn under_way(&self) -> u64 {
-        self.begun - self.committed
+        self.submitted - self.committed
     }
 
     /// Whether the threads have something to do.
     fn is_busy(&self) -> bool {
-        self.parts_waiting > 0 || self.submitted > self.committed
+        self.parts_waiting > 0 || self.under_way() > 0
     }
 }
 
 impl Progress {
     pub(super) fn new(hangs_after: Duration) -> Self {
-        let state = State {
-            begun: 0,
-            submitted: 0,
-            written: 0,
-            committed: 0,
-            parts_waiting: 0,
-            moved: Instant::now(),
-            failure: None,
-        };
+        let state =
+            State { submitted: 0, written: 0, committed: 0, parts_waiting: 0, moved: Instant::now(), failure: None };
         Self { state: Mutex::new(state), changed: Condvar::new(), hangs_after }
     }
 
@@ -107,10 +94,8 @@ impl Progress {
 
     /// How soon something must have changed, or why nothing will any more.
     fn check(&self, state: &mut State) -> Result<Duration, LogError> {
-        let left = match state.is_busy() {
-            false => self.hangs_after,
-            true => self.hangs_after.saturating_sub(state.moved.elapsed()),
-        };
+        let rested = if state.is_busy() { state.moved.elapsed() } else { Duration::ZERO };
+        let left = self.hangs_after.saturating_sub(rested);
         if left.is_zero() && state.failure.is_none() {
             let text = format!("it has not gone on for {:?}", self.hangs_after);
             state.failure = Some(LogError::Transaction(text));
@@ -170,7 +155,7 @@ mod tests {
             state.give(false);
             state.parts_waiting -= 1;
         });
-        progress.wait(State::is_open).unwrap();
+        progress.wait(|state| state.parts_waiting == 0).unwrap();
         progress.advance(|state| state.give(true));
         progress.wait(|state| state.under_way() == 0).unwrap_err();
     }

@@ -28,7 +28,7 @@ use crate::{
 
 /// Full chunks are written together until they are so many bytes ...
 const WRITE_BACK_BYTES: usize = 4 << 20;
-/// ... and not before: a thread is not begun for less.
+/// ... where they are so many at least: a thread is not begun for less.
 const WRITE_BACK_BYTES_MIN: usize = if cfg!(test) { 1 } else { 128 << 10 };
 
 /// Lists of records, numbered from 0. How long a list is, the caller knows and says: what is on disk beyond that is
