@@ -139,6 +139,23 @@ fn only_committed_transactions_are_written_back() {
 }
 
 #[test]
+fn what_writing_back_fails_with_is_said_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = reopen(&dir.path().join("store"));
+    let mut journal = store.journal("j").unwrap();
+    fill(&mut journal, "l", 0, 9, &"x".repeat(2_900));
+    journal.seal(1);
+    store.fault_after(0);
+    journal.write_back(1).unwrap();
+    assert!(matches!(journal.settle(), Err(StoreError::Io { .. })));
+    assert_eq!(read(&mut journal, "l", 0, 9, 99, usize::MAX).len(), 9);
+    store.fault_after(u64::MAX);
+    journal.write_back(1).unwrap();
+    journal.settle().unwrap();
+    assert_eq!(store.in_sled("s/journal/j", sled::Tree::len), 2);
+}
+
+#[test]
 fn ends_of_many_lists_are_let_go_of_and_fetched_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = reopen(&dir.path().join("store"));
