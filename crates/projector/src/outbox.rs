@@ -50,15 +50,21 @@ pub(crate) struct Outbox {
     dead_letters_topic: Arc<str>,
     log_topic: Arc<str>,
     open: BTreeMap<Partition, Open>,
-    commands: usize,
-    exceptions: usize,
-    /// Of the parts that are handed over already.
-    earlier_bytes: usize,
-    /// The same, as they are sent.
-    earlier_sent_bytes: usize,
-    since: Option<Instant>,
+    filled: Filled,
     position_age: Duration,
     pub counts: Counts,
+}
+
+/// How full the transaction is, beside the rows in the batch.
+#[derive(Default)]
+struct Filled {
+    commands: usize,
+    exceptions: usize,
+    /// Of the parts that are taken out already.
+    bytes: usize,
+    /// The same, as they are sent.
+    sent_bytes: usize,
+    since: Option<Instant>,
 }
 
 /// What the transaction says of one partition.
@@ -101,11 +107,7 @@ impl Outbox {
             log_topic: Arc::clone(&topics.commands),
             routes: Routes::open(Arc::clone(backend), partitions, settings)?,
             open: BTreeMap::new(),
-            commands: 0,
-            exceptions: 0,
-            earlier_bytes: 0,
-            earlier_sent_bytes: 0,
-            since: None,
+            filled: Filled::default(),
             position_age: settings.position_age,
             counts: Counts::default(),
         })
@@ -175,9 +177,9 @@ impl Outbox {
         partition: Partition,
         now: Instant,
     ) {
-        self.commands += 1;
+        self.filled.commands += 1;
         self.counts.commands += 1;
-        self.exceptions += usize::from(verdict.is_some());
+        self.filled.exceptions += usize::from(verdict.is_some());
         let open = self.advance(partition, position, 0, now);
         let outcomes = open.outcomes.get_or_insert_with(|| Outcomes {
             partition,
@@ -197,7 +199,7 @@ impl Outbox {
     }
 
     fn advance(&mut self, partition: Partition, position: StatePosition, rows_out: u64, now: Instant) -> &mut Open {
-        self.since.get_or_insert(now);
+        self.filled.since.get_or_insert(now);
         let open = self.open.entry(partition).or_insert(Open { position, rows_out, outcomes: None });
         (open.position, open.rows_out) = (position, rows_out);
         open
@@ -205,13 +207,13 @@ impl Outbox {
 
     /// Whether a bound is reached.
     pub fn is_full(&self, settings: &Settings, now: Instant) -> bool {
-        let bytes = self.earlier_bytes + self.batch.bytes();
-        self.commands >= settings.batch_commands
+        let bytes = self.filled.bytes + self.batch.bytes();
+        self.filled.commands >= settings.batch_commands
             || bytes >= settings.batch_bytes
             || (bytes >= settings.batch_bytes / 2 && self.is_half_told())
-            || self.earlier_sent_bytes + self.batch.sent_bytes() >= SENT_BYTES
-            || self.exceptions >= EXCEPTIONS
-            || self.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)
+            || self.filled.sent_bytes + self.batch.sent_bytes() >= SENT_BYTES
+            || self.filled.exceptions >= EXCEPTIONS
+            || self.filled.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)
     }
 
     /// Whether a command's rows are out in part: other partitions wait for each piece of them.
@@ -229,8 +231,8 @@ impl Outbox {
         if self.batch.bytes() < settings.part_bytes {
             return None;
         }
-        self.earlier_bytes += self.batch.bytes();
-        self.earlier_sent_bytes += self.batch.sent_bytes();
+        self.filled.bytes += self.batch.bytes();
+        self.filled.sent_bytes += self.batch.sent_bytes();
         self.routes.all().iter_mut().for_each(Route::leave);
         Some(&mut self.batch)
     }
@@ -257,11 +259,7 @@ impl Outbox {
             let metadata = if open.rows_out > 0 { format!("rows={}", open.rows_out) } else { String::new() };
             self.batch.commit(partition, next_offset, metadata);
         }
-        self.commands = 0;
-        self.exceptions = 0;
-        self.earlier_bytes = 0;
-        self.earlier_sent_bytes = 0;
-        self.since = None;
+        self.filled = Filled::default();
         self.routes.all().iter_mut().for_each(Route::leave);
         &mut self.batch
     }

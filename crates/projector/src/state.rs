@@ -194,21 +194,17 @@ const CONVERSATIONS: Codec<Conversation> = Codec {
 impl Recall {
     fn conversation_key(&mut self, channel: &ChannelId, customer: &Customer) {
         self.key.clear();
-        self.key.extend_from_slice(channel.as_bytes());
-        self.key.push(b'/');
-        self.key.extend_from_slice(customer.as_bytes());
+        append_key(&mut self.key, channel.as_bytes(), customer);
     }
 
     /// Has what is known of these commands' conversations come from memory, several at once. Isolated channels' are left
     /// out: those of the shared channel are nearly all.
     pub fn fetch<'c>(&self, commands: impl Iterator<Item = &'c Command>) {
-        let mut keys = SmallVec::<[u8; 1_024]>::new();
+        let mut keys = Vec::new();
         let mut ends = SmallVec::<[usize; 32]>::new();
         for command in commands {
             let Some(customer) = command.action.customer() else { continue };
-            for part in [command.number.as_bytes(), b"/", customer.as_bytes()] {
-                keys.extend_from_slice(part);
-            }
+            append_key(&mut keys, command.number.as_bytes(), customer);
             ends.push(keys.len());
         }
         let begins = iter::once(0).chain(ends.iter().copied());
@@ -244,6 +240,13 @@ impl Recall {
         }
         Ok(read)
     }
+}
+
+/// The key of a conversation; the shared channel's id is its number.
+fn append_key(keys: &mut Vec<u8>, channel: &[u8], customer: &Customer) {
+    keys.extend_from_slice(channel);
+    keys.push(b'/');
+    keys.extend_from_slice(customer.as_bytes());
 }
 
 const CONVERSATION_LIST: &str = "/conversations";

@@ -96,8 +96,8 @@ pub(super) struct Transactions {
     /// Says, for each transaction anew, who we are in the group.
     member: Arc<Member>,
     topic: Arc<str>,
-    /// Whether a transaction is begun, and neither committed nor aborted.
-    begun: bool,
+    /// How many of the parts that are lent were handed over to the transaction that is begun, if one is.
+    handed_over: Option<usize>,
 }
 
 impl Transactions {
@@ -133,34 +133,29 @@ impl Transactions {
 
     /// Transactions of `member`, whose positions are of `topic`.
     pub(super) fn new(producer: Producing, member: Arc<Member>, topic: Arc<str>) -> Self {
-        Self { lender: Lender::new(producer), member, topic, begun: false }
+        Self { lender: Lender::new(producer), member, topic, handed_over: None }
     }
 
     fn producer(&self) -> &Producing {
         self.lender.producer()
     }
 
-    fn begin(&mut self) -> Result<(), LogError> {
-        self.producer().context().own.purged.store(false, Ordering::Relaxed);
-        self.producer().begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
-        self.begun = true;
+    /// Hands over what is lent and was not handed over yet, and begins the transaction before, if none is begun.
+    fn hand_over_rest(&mut self, deadline: Instant) -> Result<(), LogError> {
+        if self.handed_over.is_none() {
+            self.producer().context().own.purged.store(false, Ordering::Relaxed);
+            self.producer().begin_transaction().map_err(|e| error::transaction("beginning", &e))?;
+        }
+        for part in self.handed_over.unwrap_or_default()..self.lender.lent().len() {
+            self.handed_over = Some(part + 1);
+            self.produce_all(part, deadline)?;
+        }
         Ok(())
     }
 
-    fn write_last(&mut self, deadline: Instant) -> Result<(), LogError> {
-        if !self.begun {
-            self.begin()?;
-        }
-        let last = self.lender.lent().len().saturating_sub(1);
-        self.produce_all(last, deadline)
-    }
-
-    /// Waits for the rows, and sends the positions. What has ended in between is begun and written again.
+    /// Waits for the rows, and sends the positions. What has ended in between is begun and handed over again.
     fn try_complete(&mut self, deadline: Instant) -> Result<(), Failure> {
-        if !self.begun {
-            self.begin()?;
-            (0..self.lender.lent().len()).try_for_each(|part| self.produce_all(part, deadline))?;
-        }
+        self.hand_over_rest(deadline)?;
         let begun = Instant::now();
         // In this order: while it takes in partitions, the coordinator would put the positions off.
         self.wait_for_rows(deadline)?;
@@ -293,7 +288,7 @@ impl Transactions {
     /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out. Whether
     /// another one may be begun.
     fn end(&mut self) -> bool {
-        self.begun = false;
+        self.handed_over = None;
         if self.producer().client().fatal_error().is_some() {
             return false;
         }
@@ -317,7 +312,7 @@ impl Lane for Transactions {
 
     fn write(&mut self, part: Batch) -> Result<(), LogError> {
         self.lender.lend(part);
-        self.write_last(Instant::now() + CALL).map_err(|failure| {
+        self.hand_over_rest(Instant::now() + CALL).map_err(|failure| {
             self.abort();
             // The reason for a row may have come after the failure it caused.
             self.undelivered().unwrap_or(failure)
@@ -347,13 +342,13 @@ impl Lane for Transactions {
     fn commit(&mut self) -> Result<(), LogError> {
         let begun = Instant::now();
         self.producer().commit_transaction(CALL).map_err(|e| error::transaction("committing", &e))?;
-        self.begun = false;
+        self.handed_over = None;
         tracing::debug!(committed = ?begun.elapsed(), "transaction");
         Ok(())
     }
 
     fn abort(&mut self) {
-        if self.begun {
+        if self.handed_over.is_some() {
             self.end();
         }
     }
