@@ -2,7 +2,7 @@
 
 use crate::{
     Action, Addressed, BusinessNumber, Channel, ChannelId, Command, CommandId, Conversation, ConversationRow, Customer,
-    Entry, Holder, IdHash, Memory, Number, RejectionRow, Retelling, Row, ServiceIx, ServiceSet, Writer, masking, rules,
+    Entry, Held, Holder, IdHash, Memory, Number, RejectionRow, Retelling, Row, ServiceIx, ServiceSet, masking, rules,
 };
 
 /// Most commands bring no more rows than this.
@@ -145,44 +145,41 @@ impl<M: Memory> Step<'_, M> {
         self.memory.conversation_mut(channel, customer)
     }
 
-    /// Opens the conversation if nothing was accepted in it before.
-    pub fn open(&mut self, channel: Channel, id: &ChannelId, customer: &Customer) -> Result<(), M::Error> {
-        let conversation = self.memory.conversation_mut(id, customer)?;
-        if std::mem::replace(&mut conversation.opened, true) {
-            return Ok(());
-        }
+    /// Adds a conversation that was just opened to those of its channel, and its row.
+    pub fn opened(&mut self, channel: Channel, id: &ChannelId, customer: &Customer) -> Result<(), M::Error> {
         if let Some(lengths) = self.number.lengths_mut(channel) {
             self.memory.append_conversation(id, lengths.conversations, customer)?;
             lengths.conversations += 1;
         }
-        self.publish_conversation(channel, id, customer)
-    }
-
-    pub fn publish_conversation(
-        &mut self,
-        channel: Channel,
-        id: &ChannelId,
-        customer: &Customer,
-    ) -> Result<(), M::Error> {
         let row = conversation_row(self.number, self.memory.conversation(id, customer)?, id, customer);
         self.publish(self.number.audience(channel), Row::Conversation(row));
         Ok(())
     }
 
-    /// Appends an entry to the timeline, and its rows; `entry.seq` is set here and returned.
-    pub fn append(&mut self, channel: Channel, id: &ChannelId, mut entry: Entry) -> Result<u64, M::Error> {
-        let writer = match &entry.author {
-            None => Writer::Customer,
-            Some(author) => Writer::Service(author.service, author.origin.agent().cloned()),
-        };
-        entry.seq = self.memory.conversation_mut(id, &entry.customer)?.append(writer);
+    /// Sets or ends the pickup of a conversation, and publishes its row.
+    pub fn hold(
+        &mut self,
+        channel: Channel,
+        id: &ChannelId,
+        customer: &Customer,
+        held: Option<Held>,
+    ) -> Result<(), M::Error> {
+        let conversation = self.memory.conversation_mut(id, customer)?;
+        conversation.held = held;
+        let row = conversation_row(self.number, conversation, id, customer);
+        self.publish(self.number.audience(channel), Row::Conversation(row));
+        Ok(())
+    }
+
+    /// Appends an entry to the timeline, and its rows. The conversation knows of it already.
+    pub fn append(&mut self, channel: Channel, id: &ChannelId, entry: &Entry) -> Result<(), M::Error> {
         if let Some(lengths) = self.number.lengths_mut(channel) {
-            self.memory.append_entry(id, lengths.entries, &entry)?;
+            self.memory.append_entry(id, lengths.entries, entry)?;
             lengths.entries += 1;
         }
         let audience = self.number.audience(channel);
-        masking::entry_rows(self.number, id, &entry, audience, &mut self.rows);
-        Ok(entry.seq)
+        masking::entry_rows(self.number, id, entry, audience, &mut self.rows);
+        Ok(())
     }
 
     /// A rejection goes to the service that issued the command, if it ever subscribed.

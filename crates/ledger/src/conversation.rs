@@ -89,6 +89,11 @@ impl Conversation {
         if self.writer == *writer { self.seq_of_others } else { self.seq }
     }
 
+    /// Opens it; says whether nothing was accepted in it before.
+    pub(crate) fn open(&mut self) -> bool {
+        !std::mem::replace(&mut self.opened, true)
+    }
+
     /// Numbers a new entry.
     pub(crate) fn append(&mut self, writer: Writer) -> u64 {
         if self.seq > 0 && self.writer != writer {

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// A valid command, and what it did: the rows that may be taken at once, and the rest.
-pub(crate) struct Folded {
-    pub command: Command,
+pub(crate) struct Folded<'d> {
+    pub command: &'d Command,
     pub applied: Applied,
 }
 
@@ -50,10 +50,10 @@ pub(crate) fn decode<'r, 's>(
 ///
 /// # Errors
 /// Those of the store; then the state is of no use any more.
-pub(crate) fn fold(
+pub(crate) fn fold<'d>(
     state: &mut PartitionState,
-    Decoded { record, command }: Decoded<'_>,
-) -> Result<Result<Folded, Invalid>, WorkError> {
+    Decoded { record, command }: &'d Decoded<'_>,
+) -> Result<Result<Folded<'d>, &'d Invalid>, WorkError> {
     state.since_checkpoint += 1;
     let command = match command {
         Ok(command) => command,
@@ -61,12 +61,12 @@ pub(crate) fn fold(
     };
     let at = At { offset: record.offset, time_ms: record.at_ms };
     let number = state.numbers.write(command.number.as_bytes())?;
-    let applied = apply(number, &mut state.memory, &command, at)?;
+    let applied = apply(number, &mut state.memory, command, at)?;
     Ok(Ok(Folded { command, applied }))
 }
 
 /// Applies a record of which everything was published before.
-pub(crate) fn fold_quietly(state: &mut PartitionState, decoded: Decoded<'_>) -> Result<(), WorkError> {
+pub(crate) fn fold_quietly(state: &mut PartitionState, decoded: &Decoded<'_>) -> Result<(), WorkError> {
     let Record { offset, at_ms, .. } = decoded.record;
     if let Ok(Folded { command, applied: Applied { retelling: Some(mut retelling), .. } }) = fold(state, decoded)? {
         retelling.keep_changes();

@@ -142,7 +142,7 @@ impl Project {
 
     /// Finishes, commits and keeps what is done, and lets the partitions go.
     fn give_up(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
-        self.settle(now)?;
+        self.submit_rest(now)?;
         self.keep(partitions, now)?;
         for partition in partitions {
             if self.held.remove(partition).is_some() {
@@ -157,13 +157,13 @@ impl Project {
         while records.len() > 0 {
             let state = |partition| self.held.get(&partition).map(|held| &held.state);
             let decoded = decode(&mut records, self.partitions, state);
-            decoded.into_iter().try_for_each(|decoded| self.take(decoded, now))?;
+            decoded.iter().try_for_each(|decoded| self.take(decoded, now))?;
         }
         Ok(())
     }
 
     /// Takes one record of a running partition.
-    fn take(&mut self, decoded: Decoded<'_>, now: Instant) -> Result<(), WorkError> {
+    fn take(&mut self, decoded: &Decoded<'_>, now: Instant) -> Result<(), WorkError> {
         let record = decoded.record;
         let Some(held) = self.held.get_mut(&record.partition) else { return Ok(()) };
         if !matches!(held.phase, Phase::Running) || record.offset < held.state.position.next_offset {
@@ -177,7 +177,7 @@ impl Project {
         self.take_in_turn(decoded, now)
     }
 
-    fn take_in_turn(&mut self, decoded: Decoded<'_>, now: Instant) -> Result<(), WorkError> {
+    fn take_in_turn(&mut self, decoded: &Decoded<'_>, now: Instant) -> Result<(), WorkError> {
         let record = decoded.record;
         let Some(held) = self.held.get_mut(&record.partition) else { return Ok(()) };
         let (partition, offset) = (record.partition, record.offset);
@@ -198,7 +198,7 @@ impl Project {
                 let number = held.state.numbers.read(command.number.as_bytes())?;
                 self.outbox.rows(number, &rows, &mut telling, now)?;
                 if let Some(retelling) = retelling {
-                    let pending = Box::new(Pending { name: command.number, retelling, telling });
+                    let pending = Box::new(Pending { name: command.number.clone(), retelling, telling });
                     return self.retell(partition, pending, false, now);
                 }
                 let verdict = self.outbox.verdict(outcome);
@@ -279,7 +279,7 @@ impl Project {
         let mut records = self.records.iter().take_while(|record| record.offset < until).peekable();
         while records.peek().is_some() {
             let decoded = decode(&mut records, self.partitions, |_| Some(&held.state));
-            decoded.into_iter().try_for_each(|decoded| fold_quietly(&mut held.state, decoded))?;
+            decoded.iter().try_for_each(|decoded| fold_quietly(&mut held.state, decoded))?;
         }
         held.state.seal(self.submitted);
         if reader.position(partition) < until {
@@ -320,12 +320,8 @@ impl Project {
         Ok(())
     }
 
-    /// Commits everything that is done, and waits for it.
-    fn settle(&mut self, now: Instant) -> Result<(), WorkError> {
-        if !self.outbox.is_empty() {
-            self.submit(now)?;
-        }
-        Ok(self.intake.settle()?)
+    fn submit_rest(&mut self, now: Instant) -> Result<(), WorkError> {
+        if self.outbox.is_empty() { Ok(()) } else { self.submit(now) }
     }
 
     /// Takes the checkpoints that are due, of committed positions only.
@@ -334,11 +330,12 @@ impl Project {
         if due.is_empty() {
             return Ok(());
         }
-        self.settle(now)?;
+        self.submit_rest(now)?;
         self.keep(&due, now)
     }
 
-    /// Takes the checkpoints of these partitions; everything is committed. One in the middle of a command has none.
+    /// Waits until everything that was submitted, which is all that was done, is committed, and takes the checkpoints of
+    /// these partitions: they are written meanwhile. One in the middle of a command has none.
     fn keep(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
         let mut states: Vec<_> = self
             .held
@@ -349,7 +346,8 @@ impl Project {
                 &mut held.state
             })
             .collect();
-        if states.is_empty() { Ok(()) } else { checkpoint(&self.database, &mut states) }
+        checkpoint(&self.database, &mut states, || Ok(self.intake.settle()?))?;
+        Ok(self.intake.settle()?)
     }
 
     /// Bounds the stores' memory, and does some of the work that keeps them small.

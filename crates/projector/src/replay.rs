@@ -123,7 +123,7 @@ impl Replay {
             state.write_back(0)?;
         }
         if states.iter().map(|state| state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes {
-            checkpoint(&self.scratch, &mut states)?;
+            checkpoint(&self.scratch, &mut states, || Ok(()))?;
         }
         trim(&mut states, self.settings.cache_bytes);
         tidy(&mut states, tidy_bytes)
@@ -133,13 +133,13 @@ impl Replay {
         let mut records = records.iter();
         while records.len() > 0 {
             let decoded = decode(&mut records, self.partitions, |partition| self.states.get(&partition));
-            decoded.into_iter().try_for_each(|decoded| self.fold(decoded, take))?;
+            decoded.iter().try_for_each(|decoded| self.fold(decoded, take))?;
         }
         Ok(())
     }
 
     /// Folds a record, if it is asked for.
-    fn fold(&mut self, decoded: Decoded<'_>, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
+    fn fold(&mut self, decoded: &Decoded<'_>, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
         let record = decoded.record;
         if self.spans.get(&record.partition).is_none_or(|until| record.offset >= *until) {
             return Ok(());

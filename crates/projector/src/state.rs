@@ -117,11 +117,16 @@ pub(crate) fn open(
     Ok(opened.database)
 }
 
-/// Takes the checkpoints of some partitions, of as many together as a database may take.
-pub(crate) fn checkpoint(database: &Database, states: &mut [&mut PartitionState]) -> Result<(), WorkError> {
+/// Takes the checkpoints of some partitions, of as many together as a database may take. They are written before `ready`
+/// is called, and count after that.
+pub(crate) fn checkpoint(
+    database: &Database,
+    states: &mut [&mut PartitionState],
+    mut ready: impl FnMut() -> Result<(), WorkError>,
+) -> Result<(), WorkError> {
     for states in states.chunks_mut(Database::CHECKPOINT_STORES) {
         let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
-        database.checkpoint(&mut due)?;
+        database.checkpoint(&mut due, &mut ready)?;
         states.iter_mut().for_each(|state| state.since_checkpoint = 0);
     }
     Ok(())

@@ -9,7 +9,8 @@ use crate::{
     engine::Engine,
     error::StoreError,
     identity::Identity,
-    meta, open,
+    meta::{self, Progress},
+    open,
     part::Part,
     place,
     shared::Base,
@@ -91,15 +92,20 @@ impl Database {
         Store::open(&self.base, name)
     }
 
-    /// Takes the checkpoints of several stores: all of them or none, whatever happens meanwhile.
+    /// Takes the checkpoints of several stores: all of them or none, whatever happens meanwhile. First everything is
+    /// written; `ready` is called after that, and the checkpoints count only once it has returned well.
     ///
     /// # Errors
     /// [`StoreError::Misuse`] if a store is not of this database, its parts are others, the database is read-only, or
     /// there are more stores than [`Database::CHECKPOINT_STORES`].
-    /// After any other error the database must be opened again; then each store is as this checkpoint or as the one
-    /// before left it, and its position says which.
-    pub fn checkpoint(&self, due: &mut [Due<'_>]) -> Result<(), StoreError> {
-        checkpoint(&self.base, due)
+    /// After any other error, `ready`'s included, the database must be opened again; then each store is as this checkpoint
+    /// or as the one before left it, and its position says which.
+    pub fn checkpoint<E: From<StoreError>>(
+        &self,
+        due: &mut [Due<'_>],
+        ready: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        checkpoint(&self.base, due, ready)
     }
 
     /// Closes the database so that even a machine that stops right afterwards loses nothing. Without this, it is still
@@ -125,34 +131,46 @@ impl Database {
 }
 
 /// See [`Database::checkpoint`].
-pub(crate) fn checkpoint(base: &Arc<Base>, due: &mut [Due<'_>]) -> Result<(), StoreError> {
+pub(crate) fn checkpoint<E: From<StoreError>>(
+    base: &Arc<Base>,
+    due: &mut [Due<'_>],
+    ready: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
     base.check()?;
     if base.read_only {
-        return Err(StoreError::Misuse("it was opened for reading".into()));
+        return Err(StoreError::Misuse("it was opened for reading".into()).into());
     }
     if due.len() > Database::CHECKPOINT_STORES {
-        return Err(StoreError::Misuse(format!("{} stores are due at once", due.len())));
+        return Err(StoreError::Misuse(format!("{} stores are due at once", due.len())).into());
     }
     due.iter().try_for_each(|due| check(base, due))?;
-    attempt(base, due).map_err(|error| base.fail(error))
+    let written = write(base, due).map_err(|error| base.fail(error))?;
+    ready().inspect_err(|_| base.stop())?;
+    Ok(name(base, due, written).map_err(|error| base.fail(error))?)
 }
 
-fn attempt(base: &Base, due: &mut [Due<'_>]) -> Result<(), StoreError> {
-    let mut progress = Vec::with_capacity(due.len());
+/// Writes what the checkpoint will name.
+fn write(base: &Base, due: &mut [Due<'_>]) -> Result<Vec<Progress>, StoreError> {
+    let mut written = Vec::with_capacity(due.len());
     for Due { store, position, parts } in due.iter_mut() {
-        progress.push(store.write_dirty(position, parts)?);
+        written.push(store.write_dirty(position, parts)?);
     }
     // sled writes its log in order, but nothing promises it. So: what the checkpoint names, then the checkpoint, each
     // after the one before has been handed to the system.
     base.call(Engine::flush)?;
+    Ok(written)
+}
+
+/// From then on it counts.
+fn name(base: &Base, due: &mut [Due<'_>], written: Vec<Progress>) -> Result<(), StoreError> {
     #[cfg(test)]
     base.fault()?;
     let checkpoints = base.checkpoints.load(Ordering::Relaxed) + 1;
-    let stores = || due.iter().map(|due| due.store.name()).zip(&progress);
+    let stores = || due.iter().map(|due| due.store.name()).zip(&written);
     base.call(|engine| engine.call(|db| meta::save(db, checkpoints, stores())))?;
     base.call(Engine::flush)?;
     base.checkpoints.store(checkpoints, Ordering::Relaxed);
-    for (Due { store, parts, .. }, progress) in due.iter_mut().zip(progress) {
+    for (Due { store, parts, .. }, progress) in due.iter_mut().zip(written) {
         store.committed(progress);
         parts.iter_mut().for_each(|part| part.committed());
     }

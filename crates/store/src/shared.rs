@@ -53,6 +53,11 @@ impl Base {
         if self.broken.load(Ordering::Relaxed) { Err(StoreError::Broken) } else { Ok(()) }
     }
 
+    /// Lets nothing go on.
+    pub(crate) fn stop(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
     /// Calls the engine, and takes note of an error.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&Engine) -> Result<R, StoreError>) -> Result<R, StoreError> {
         call(&self.engine).map_err(|error| self.fail(error))
@@ -60,7 +65,7 @@ impl Base {
 
     /// Takes note of an error: nothing goes on after it, and a damaged database is moved aside when it is opened next.
     pub(crate) fn fail(&self, error: StoreError) -> StoreError {
-        self.broken.store(true, Ordering::Relaxed);
+        self.stop();
         if let StoreError::Damaged { reason } = &error {
             let reason = reason.clone();
             if let Err(error) = self.place.set_mark(&Mark::Condemned { reason }) {

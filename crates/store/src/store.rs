@@ -79,7 +79,7 @@ impl Store {
     pub fn checkpoint<'a>(&'a mut self, position: &[u8], parts: &'a mut [&'a mut dyn Part]) -> Result<(), StoreError> {
         let base = Arc::clone(&self.shared.base);
         let parts = parts.iter_mut().map(|part| &mut **part as &mut dyn Part).collect();
-        database::checkpoint(&base, &mut [Due { store: self, position: position.to_vec(), parts }])
+        database::checkpoint(&base, &mut [Due { store: self, position: position.to_vec(), parts }], || Ok(()))
     }
 
     pub(crate) fn write_dirty(&self, position: &[u8], parts: &mut [&mut dyn Part]) -> Result<Progress, StoreError> {

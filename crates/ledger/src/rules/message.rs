@@ -1,7 +1,7 @@
 //! A customer's message goes to every channel that has a subscriber.
 
 use crate::{
-    Channel, Entry, Memory, Message, Reason,
+    Channel, Entry, Memory, Message, Reason, Writer,
     apply::{Step, Stop, Verdict},
 };
 
@@ -28,10 +28,14 @@ fn deliver<M: Memory>(step: &mut Step<'_, M>, channel: Channel, message: &Messag
         return Ok(false);
     }
     conversation.messages.remember(known_as);
-    step.open(channel, &id, &message.customer)?;
+    let opens = conversation.open();
+    let seq = conversation.append(Writer::Customer);
+    if opens {
+        step.opened(channel, &id, &message.customer)?;
+    }
     let entry = Entry {
         customer: message.customer.clone(),
-        seq: 0,
+        seq,
         author: None,
         content: message.content.clone(),
         message_id: message.message_id.clone(),
@@ -40,6 +44,6 @@ fn deliver<M: Memory>(step: &mut Step<'_, M>, channel: Channel, message: &Messag
         offset: step.at.offset,
         at_ms: step.at.time_ms,
     };
-    step.append(channel, &id, entry)?;
+    step.append(channel, &id, &entry)?;
     Ok(true)
 }

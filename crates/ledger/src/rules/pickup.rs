@@ -27,12 +27,13 @@ pub(crate) fn pickup<M: Memory>(step: &mut Step<'_, M>, pickup: &Pickup) -> Resu
         if !is_own {
             return Ok(Err(Stop::Rejected(Reason::NotHolder)));
         }
-        conversation.held = None;
-        step.publish_conversation(channel, &id, customer)?;
+        step.hold(channel, &id, customer, None)?;
         return Ok(Ok(()));
     }
 
-    step.open(channel, &id, customer)?;
+    if conversation.open() {
+        step.opened(channel, &id, customer)?;
+    }
     let mut taken = Held::from(now_ms, service, agent, pickup.hold_for_s);
     match &live {
         Some(held) if is_own => taken.since_ms = held.since_ms,
@@ -46,7 +47,6 @@ pub(crate) fn pickup<M: Memory>(step: &mut Step<'_, M>, pickup: &Pickup) -> Resu
         }
         None => {}
     }
-    step.conversation(&id, customer)?.held = Some(taken);
-    step.publish_conversation(channel, &id, customer)?;
+    step.hold(channel, &id, customer, Some(taken))?;
     Ok(Ok(()))
 }

@@ -35,7 +35,14 @@ pub(crate) fn reply<M: Memory>(step: &mut Step<'_, M>, reply: &Reply) -> Result<
     if let Some(reason) = refused {
         return Ok(Err(Stop::Rejected(reason)));
     }
-    accept(step, reply, Place { service, channel, id: &id }, live)?;
+    let writer = Writer::Service(service, reply.origin.agent().cloned());
+    let latest_seq = conversation.newest_not_by(&writer);
+    let opens = conversation.open();
+    let seq = conversation.append(writer);
+    if opens {
+        step.opened(channel, &id, &reply.customer)?;
+    }
+    accept(step, reply, Place { service, channel, id: &id, seq, latest_seq }, live)?;
     Ok(Ok(()))
 }
 
@@ -44,16 +51,18 @@ struct Place<'a> {
     service: ServiceIx,
     channel: Channel,
     id: &'a ChannelId,
+    /// Its own number.
+    seq: u64,
+    /// The newest entry's before it that its agent did not write.
+    latest_seq: u64,
 }
 
-/// Opening, entry, warnings, pickup: in this order.
+/// Entry, warnings, pickup: in this order.
 fn accept<M: Memory>(step: &mut Step<'_, M>, reply: &Reply, at: Place<'_>, live: Option<Held>) -> Result<(), M::Error> {
-    let writer = Writer::Service(at.service, reply.origin.agent().cloned());
-    let latest_seq = step.conversation(at.id, &reply.customer)?.newest_not_by(&writer);
-    step.open(at.channel, at.id, &reply.customer)?;
+    let Place { seq, latest_seq, .. } = at;
     let entry = Entry {
         customer: reply.customer.clone(),
-        seq: 0,
+        seq,
         author: Some(EntryAuthor { service: at.service, origin: reply.origin.clone(), command_id: step.id.clone() }),
         content: reply.content.clone(),
         message_id: Arc::default(),
@@ -62,7 +71,7 @@ fn accept<M: Memory>(step: &mut Step<'_, M>, reply: &Reply, at: Place<'_>, live:
         offset: step.at.offset,
         at_ms: step.at.time_ms,
     };
-    let seq = step.append(at.channel, at.id, entry)?;
+    step.append(at.channel, at.id, &entry)?;
     let Origin::Agent(agent) = &reply.origin else { return Ok(()) };
 
     let by = (at.service, agent);
@@ -94,6 +103,5 @@ fn hold<M: Memory>(
         }
         Some(_) => return Ok(()),
     };
-    step.conversation(at.id, &reply.customer)?.held = Some(held);
-    step.publish_conversation(at.channel, at.id, &reply.customer)
+    step.hold(at.channel, at.id, &reply.customer, Some(held))
 }

@@ -74,10 +74,11 @@ fn removed_records_stay_removed() {
     check(dir, "4", &[("a", "4"), ("b", "b")]);
 }
 
-/// Several stores of one database move together or not at all, whichever write is refused.
+/// Several stores of one database move together or not at all, whichever write is refused, or if what was waited for
+/// fails.
 #[test]
 fn stores_are_kept_together() {
-    for writes in 0..6 {
+    for (writes, is_ready) in (0..6).map(|writes| (writes, true)).chain([(6, false)]) {
         let dir = tempfile::tempdir().unwrap();
         let dir = &dir.path().join("store");
         let database = open(dir).unwrap().database;
@@ -92,11 +93,13 @@ fn stores_are_kept_together() {
                 database.base.batches_until_fault.store(writes, std::sync::atomic::Ordering::Relaxed);
             }
             let due = |store, part| Due { store, position: position.as_bytes().to_vec(), parts: vec![part] };
-            done.push(database.checkpoint(&mut [due(&mut one, &mut a), due(&mut two, &mut b)]).is_ok());
+            let ready = || if is_ready || position == "1" { Ok(()) } else { Err(StoreError::Misuse("late".into())) };
+            done.push(database.checkpoint(&mut [due(&mut one, &mut a), due(&mut two, &mut b)], ready).is_ok());
         }
+        assert_eq!(done[1], a.read(b"other").is_ok(), "nothing goes on after a failure");
         drop((a, b, one, two, database));
         let expected = if done[1] { "2" } else { "1" };
-        assert_eq!(done, [true, writes > 2], "{writes}");
+        assert_eq!(done, [true, writes > 2 && is_ready], "{writes}");
         let database = open(dir).unwrap().database;
         for name in ["1", "2"] {
             let store = database.store(name).unwrap();
@@ -233,7 +236,7 @@ fn more_stores_than_a_batch_may_have_are_refused() {
     let due = |stores: &mut [Store]| {
         let mut due: Vec<_> =
             stores.iter_mut().map(|store| Due { store, position: b"1".to_vec(), parts: Vec::new() }).collect();
-        database.checkpoint(&mut due)
+        database.checkpoint(&mut due, || Ok(()))
     };
     assert!(matches!(due(&mut stores), Err(StoreError::Misuse(_))));
     assert_eq!(stores[0].position(), None);
