@@ -1,6 +1,6 @@
 //! What the rules need to know of one conversation.
 
-use crate::{Agent, ServiceIx, Window};
+use crate::{Action, Agent, ServiceIx, Window};
 
 /// The state of one conversation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +82,14 @@ impl Conversation {
     /// The pickup, if it is live at this log time.
     pub fn live(&self, now_ms: i64) -> Option<&Held> {
         self.held.as_ref().filter(|held| held.is_live(now_ms))
+    }
+
+    /// The ids among which that of a command with this action would be (contract: Idempotency).
+    pub fn ids(&self, action: &Action) -> &Window {
+        match action {
+            Action::Message(_) => &self.messages,
+            _ => &self.others,
+        }
     }
 
     /// The newest entry that this writer did not write; 0 if there is none.

@@ -24,8 +24,8 @@ use crate::{Batch, LogError};
 
 /// So many parts wait at most until they are written.
 const PARTS_WAITING: u64 = 16;
-/// So much memory of parts is kept for the next ones.
-const SPARE_PARTS: usize = 8;
+/// The memory of so many parts is kept for the next ones: those of a whole transaction, mostly.
+const SPARE_PARTS: usize = 16;
 
 /// What can have one transaction at a time. After an error nothing of it is ever read, and no other is tried.
 pub(crate) trait Lane: Send + 'static {

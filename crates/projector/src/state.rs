@@ -2,7 +2,7 @@
 
 use std::{iter, path::Path, sync::Arc};
 
-use partyline_ledger::{ChannelId, Command, Conversation, Customer, Entry, Memory, Number};
+use partyline_ledger::{Action, ChannelId, Command, Conversation, Customer, Entry, Memory, Number};
 use partyline_log::{Backend, GENERATION, Partition};
 use partyline_store::{Codec, Database, Due, Identity, Journal, Store, StoreError, Table};
 use partyline_wire::state as codec;
@@ -173,8 +173,6 @@ const NUMBERS: Codec<Number> = Codec {
     encode: codec::encode_number,
     decode: |bytes| codec::decode_number(bytes).map_err(|damaged| damaged.to_string()),
     weigh: |number| size_of::<Number>() + number.members.len() * 96 + number.seen.memory_bytes(),
-    // There are few of them.
-    fetch: |_| {},
     // What was never subscribed to remembers nothing, however many name it.
     keep: |number| !number.members.is_empty(),
 };
@@ -189,10 +187,6 @@ const CONVERSATIONS: Codec<Conversation> = Codec {
         let ids = conversation.messages.memory_bytes() + conversation.others.memory_bytes();
         size_of::<Conversation>() + 2 * AGENT_BYTES + ids
     },
-    fetch: |conversation| {
-        conversation.messages.fetch();
-        conversation.others.fetch();
-    },
     keep: |conversation| conversation.opened,
 };
 
@@ -206,14 +200,15 @@ impl Recall {
     /// out: those of the shared channel are nearly all.
     pub fn fetch<'c>(&self, commands: impl Iterator<Item = &'c Command>) {
         let mut keys = Vec::new();
-        let mut ends = SmallVec::<[usize; 32]>::new();
-        for command in commands {
-            let Some(customer) = command.action.customer() else { continue };
-            append_key(&mut keys, command.number.as_bytes(), customer);
-            ends.push(keys.len());
+        let mut wanted = SmallVec::<[(usize, &Action); 32]>::new();
+        for Command { number, action, .. } in commands {
+            let Some(customer) = action.customer() else { continue };
+            append_key(&mut keys, number.as_bytes(), customer);
+            wanted.push((keys.len(), action));
         }
-        let begins = iter::once(0).chain(ends.iter().copied());
-        self.conversations.fetch(begins.zip(&ends).filter_map(|(begin, end)| keys.get(begin..*end)));
+        let begins = iter::once(0).chain(wanted.iter().map(|(end, _)| *end));
+        let keyed = begins.zip(&wanted).filter_map(|(begin, (end, action))| Some((keys.get(begin..*end)?, *action)));
+        self.conversations.fetch(keyed, |conversation, action| conversation.ids(action).fetch());
     }
 
     fn list_name(&mut self, channel: &ChannelId, list: &str) {

@@ -8,8 +8,6 @@ pub struct Codec<T> {
     pub decode: fn(&[u8]) -> Result<T, String>,
     /// Bytes the record takes in memory: its own size and everything it points at.
     pub weigh: fn(&T) -> usize,
-    /// Has what the record points at come from memory: reads of it what is likely to be read, and does nothing.
-    pub fetch: fn(&T),
     /// `false` for a record that says no more than `T::default()` does and need not be stored.
     pub keep: fn(&T) -> bool,
 }

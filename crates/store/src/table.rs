@@ -50,9 +50,10 @@ impl<T: Default> Table<T> {
     }
 
     /// Has the records of these keys that are held come from memory, several at once: to be called before they are read
-    /// or changed one after the other. It does nothing else.
-    pub fn fetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
-        self.cache.fetch(keys, self.codec.fetch);
+    /// or changed one after the other. `touch` is to read what they point at and what is likely to be read, each with what
+    /// came with its key. It does nothing else.
+    pub fn fetch<'k, W: Copy>(&self, wanted: impl Iterator<Item = (&'k [u8], W)>, touch: impl FnMut(&T, W)) {
+        self.cache.fetch(wanted, touch);
     }
 
     /// Bytes of memory that only a checkpoint frees: the caller takes one when its bound is reached.

@@ -23,7 +23,6 @@ const KILLS: u64 = 30;
 const CODEC: Codec<Vec<u8>> = Codec {
     encode: |record, bytes| bytes.extend_from_slice(record),
     decode: |bytes| Ok(bytes.to_vec()),
-    fetch: |_| {},
     weigh: |record| size_of::<Vec<u8>>() + record.capacity(),
     keep: |record| !record.is_empty(),
 };

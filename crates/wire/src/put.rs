@@ -6,18 +6,22 @@ fn key(buf: &mut Vec<u8>, tag: u32, wire_type: WireType) {
     varint(buf, u64::from(tag << 3 | wire_type as u32));
 }
 
-/// Most are of one byte. The others are made aside: prost would look for room in the buffer for each byte. A copy of ten
-/// bytes, of which the last ones are taken away again, is no call, as one of so many would be.
+/// Most are of one byte.
 fn varint(buf: &mut Vec<u8>, value: u64) {
     match u8::try_from(value) {
         Ok(byte @ ..0x80) => buf.push(byte),
-        _ => {
-            let mut bytes = [0; 10];
-            let end = buf.len() + long_varint(value, &mut bytes).len();
-            buf.extend_from_slice(&bytes);
-            buf.truncate(end);
-        }
+        _ => append_long(buf, value),
     }
+}
+
+/// It is made aside: prost would look for room in the buffer for each byte. A copy of ten bytes, of which the last ones
+/// are taken away again, is no call, as one of so many would be.
+#[inline(never)]
+fn append_long(buf: &mut Vec<u8>, value: u64) {
+    let mut bytes = [0; 10];
+    let end = buf.len() + long_varint(value, &mut bytes).len();
+    buf.extend_from_slice(&bytes);
+    buf.truncate(end);
 }
 
 fn long_varint(value: u64, bytes: &mut [u8; 10]) -> &[u8] {

@@ -86,19 +86,19 @@ impl<T> Cache<T> {
         Some(self.last)
     }
 
-    /// Has the records of these keys come from memory, and with `fetch` what they point at, those that are held. Nothing
+    /// Has the records of these keys come from memory, and with `touch` what they point at, those that are held. Nothing
     /// here depends on what comes, so a processor waits for several at once.
-    pub(super) fn fetch<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, fetch: fn(&T)) {
-        let held = |key| {
+    pub(super) fn fetch<'k, W: Copy>(&self, wanted: impl Iterator<Item = (&'k [u8], W)>, mut touch: impl FnMut(&T, W)) {
+        let held = |(key, with): (&[u8], W)| {
             let hash = self.hasher.hash_one(key);
-            self.index.find(hash, |slot| slot.may_be(hash)).map(|slot| slot.at as usize)
+            self.index.find(hash, |slot| slot.may_be(hash)).map(|slot| (slot.at as usize, with))
         };
-        let places: SmallVec<[usize; 32]> = keys.filter_map(held).collect();
-        for at in &places {
+        let places: SmallVec<[(usize, W); 32]> = wanted.filter_map(held).collect();
+        for (at, _) in &places {
             let entry = &self.entries[*at];
             black_box((entry.key.len(), entry.weight, entry.used));
         }
-        places.iter().for_each(|at| fetch(&self.entries[*at].value));
+        places.iter().for_each(|(at, with)| touch(&self.entries[*at].value, *with));
     }
 
     pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {

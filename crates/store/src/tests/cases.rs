@@ -139,8 +139,10 @@ fn what_is_held_is_fetched_and_nothing_else_happens() {
         *table.write(&[number]).unwrap() = vec![number];
     }
     let held = table.cached_bytes();
-    table.fetch([&[7][..], &[100], &[7, 7], &[99], &[7]].into_iter());
-    assert_eq!(FETCHED.take(), [[7], [99], [7]]);
+    let wanted = [&[7][..], &[100], &[7, 7], &[99], &[7]].into_iter().zip(0..);
+    let mut fetched = Vec::new();
+    table.fetch(wanted, |record, nth| fetched.push((record[0], nth)));
+    assert_eq!(fetched, [(7, 0), (99, 3), (7, 4)]);
     assert_eq!(table.cached_bytes(), held);
 }
 

@@ -8,7 +8,6 @@ mod runs;
 mod snapshots;
 
 use std::{
-    cell::RefCell,
     ops::{ControlFlow, Deref, DerefMut},
     path::Path,
 };
@@ -18,15 +17,9 @@ use crate::{Codec, Database, Identity, Opened, Options, Store, StoreError, Table
 /// A record of the tests: bytes; an empty one is not stored.
 type Bytes = Vec<u8>;
 
-thread_local! {
-    /// What this thread's tables fetched.
-    static FETCHED: RefCell<Vec<Bytes>> = const { RefCell::new(Vec::new()) };
-}
-
 const CODEC: Codec<Bytes> = Codec {
     encode: |record, bytes| bytes.extend_from_slice(record),
     decode: |bytes| if bytes == b"undecodable" { Err("it says so".into()) } else { Ok(bytes.to_vec()) },
-    fetch: |record| FETCHED.with_borrow_mut(|fetched| fetched.push(record.clone())),
     weigh: |record| size_of::<Bytes>() + record.capacity(),
     keep: |record| !record.is_empty(),
 };
