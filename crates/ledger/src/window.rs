@@ -43,11 +43,8 @@ impl Window {
         self.ids.chunks(BLOCK_IDS).any(|block| block.iter().fold(false, |found, other| found | (*other == id.0)))
     }
 
-    /// Has what [`Window::contains`] looks through first, and where [`Window::remember`] writes, come from memory, without
-    /// waiting for it.
+    /// Has what [`Window::contains`] looks through first come from memory, without waiting for it.
     pub fn fetch(&self) {
-        let next = if self.ids.len() < WINDOW_IDS { self.ids.len().saturating_sub(1) } else { self.oldest };
-        black_box(self.ids.get(next).copied());
         match &self.heads {
             Some(heads) => heads.iter().step_by(LINE_BYTES / size_of::<Head>()).for_each(|head| {
                 black_box(*head);
