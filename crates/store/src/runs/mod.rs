@@ -13,7 +13,12 @@ mod merge;
 mod pick;
 mod run;
 
-use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::VecDeque,
+    ops::ControlFlow,
+    sync::{Arc, mpsc::sync_channel},
+    thread,
+};
 
 use self::{
     filter::Hash,
@@ -29,6 +34,9 @@ use crate::{
 
 /// What removing a key costs, in the bytes that could be merged instead.
 const REMOVAL_BYTES: usize = 4_000;
+
+/// So many blocks of a new run wait at most until they are written.
+const PARTS_WAITING: usize = 64;
 
 /// What [`Rows::scan`](crate::Rows::scan) calls with each key and value; it says whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
@@ -129,22 +137,35 @@ impl Runs {
         Ok(())
     }
 
-    /// Writes a new run; `fill` puts records in, in key order. It counts once a checkpoint names it.
+    /// Writes a new run; `fill` puts records in, in key order. It counts once a checkpoint names it. Blocks are compressed
+    /// and written in a thread of their own while the next are filled.
     pub(crate) fn add(
         &mut self,
         fill: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut draft = Draft::new(self.next_id, self.filtered);
         let blobs = self.blobs();
-        let mut writer = blobs.writer();
-        fill(&mut |key, value| draft.push(blobs, &mut writer, key, value))?;
-        if draft.is_empty() {
-            return Ok(());
+        let mut draft = Draft::new(self.next_id, self.filtered);
+        let run = thread::scope(|scope| {
+            let (give, parts) = sync_channel::<(Vec<u8>, Vec<u8>)>(PARTS_WAITING);
+            let write = move || {
+                let mut writer = blobs.writer();
+                parts.iter().try_for_each(|(mut key, bytes)| blobs.put(&mut writer, &mut key, &bytes))?;
+                writer.flush()
+            };
+            let writing = thread::Builder::new().name("run".to_owned()).spawn_scoped(scope, write);
+            let writing = writing.map_err(|source| StoreError::Io { what: "beginning a thread".into(), source })?;
+            // Nobody takes any more once writing has failed, which then says why.
+            let put = &mut |key, bytes| give.send((key, bytes)).map_err(|_| StoreError::Broken);
+            let filled = fill(&mut |key, value| draft.push(key, value, put));
+            let run = filled.and_then(|()| if draft.is_empty() { Ok(None) } else { draft.finish(put).map(Some) });
+            drop(give);
+            writing.join().unwrap_or_else(|_| Err(blobs.tree.shared.damaged("writing a run panicked")))?;
+            run
+        })?;
+        if let Some(run) = run {
+            self.runs.insert(0, Arc::new(run));
+            self.next_id += 1;
         }
-        let run = draft.finish(blobs, &mut writer)?;
-        writer.flush()?;
-        self.runs.insert(0, Arc::new(run));
-        self.next_id += 1;
         Ok(())
     }
 
@@ -202,10 +223,10 @@ impl Runs {
                 return Ok(0);
             }
             bytes += key.len() + value.len();
-            merge.draft.push(blobs, &mut writer, key, value)?;
+            merge.draft.push(key, value, &mut |mut key, bytes| blobs.put(&mut writer, &mut key, &bytes))?;
             merge.from.step(blobs)?;
         }
-        let run = merge.draft.finish(blobs, &mut writer)?;
+        let run = merge.draft.finish(&mut |mut key, bytes| blobs.put(&mut writer, &mut key, &bytes))?;
         writer.flush()?;
         let at = self.runs.iter().position(|run| merge.inputs.contains(&run.id)).unwrap_or_default();
         self.runs.retain(|run| !merge.inputs.contains(&run.id));

@@ -6,7 +6,7 @@ use super::{
     block,
     filter::{Filter, Hash},
 };
-use crate::{blob::Blobs, error::StoreError, writer::Writer};
+use crate::{blob::Blobs, error::StoreError};
 
 const BLOCK: u8 = 0;
 const INDEX: u8 = 1;
@@ -14,6 +14,9 @@ const FILTER: u8 = 2;
 
 /// A key and a value.
 pub(super) type Record<'a> = (&'a [u8], &'a [u8]);
+
+/// Takes a part of a run that is to be written: under which key, and its bytes.
+pub(super) type Put<'a> = dyn FnMut(Vec<u8>, Vec<u8>) -> Result<(), StoreError> + 'a;
 
 /// A run that is written.
 pub(super) struct Run {
@@ -29,6 +32,8 @@ pub(super) struct Run {
 pub(super) struct Draft {
     run: Run,
     block: Vec<u8>,
+    /// So many bytes make a block full.
+    block_bytes: usize,
     /// Every key, where there will be a filter.
     keys: Option<Vec<Hash>>,
 }
@@ -50,17 +55,12 @@ pub(super) fn of_key(key: &[u8]) -> Option<u64> {
 impl Draft {
     pub(super) fn new(id: u64, filtered: bool) -> Self {
         let run = Run { id, bytes: 0, index: Vec::new(), filter: None };
-        Self { run, block: Vec::new(), keys: filtered.then(Vec::new) }
+        let block_bytes = if filtered { block::SMALL_BYTES } else { block::LARGE_BYTES };
+        Self { run, block: Vec::new(), block_bytes, keys: filtered.then(Vec::new) }
     }
 
-    /// Adds the next record in key order.
-    pub(super) fn push(
-        &mut self,
-        blobs: Blobs<'_>,
-        writer: &mut Writer<'_>,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), StoreError> {
+    /// Adds the next record in key order; a block that is full goes to `put`.
+    pub(super) fn push(&mut self, key: &[u8], value: &[u8], put: &mut Put<'_>) -> Result<(), StoreError> {
         if self.block.is_empty() {
             self.run.index.push(key.into());
         }
@@ -69,30 +69,27 @@ impl Draft {
         if let Some(keys) = &mut self.keys {
             keys.push(Hash::of(key));
         }
-        let most = if self.keys.is_some() { block::SMALL_BYTES } else { block::LARGE_BYTES };
-        if self.block.len() >= most { self.cut(blobs, writer) } else { Ok(()) }
+        if self.block.len() >= self.block_bytes { self.cut(put) } else { Ok(()) }
     }
 
-    fn cut(&mut self, blobs: Blobs<'_>, writer: &mut Writer<'_>) -> Result<(), StoreError> {
+    fn cut(&mut self, put: &mut Put<'_>) -> Result<(), StoreError> {
         if self.block.is_empty() {
             return Ok(());
         }
         let number = self.run.index.len() - 1;
-        blobs.put(writer, &mut key(self.run.id, BLOCK, number), &self.block)?;
-        self.block.clear();
-        Ok(())
+        put(key(self.run.id, BLOCK, number), std::mem::replace(&mut self.block, Vec::with_capacity(self.block_bytes)))
     }
 
-    /// Writes what is left of it.
-    pub(super) fn finish(mut self, blobs: Blobs<'_>, writer: &mut Writer<'_>) -> Result<Run, StoreError> {
-        self.cut(blobs, writer)?;
+    /// Puts what is left of it.
+    pub(super) fn finish(mut self, put: &mut Put<'_>) -> Result<Run, StoreError> {
+        self.cut(put)?;
         let Self { mut run, keys, .. } = self;
         let mut index = Vec::new();
         run.index.iter().for_each(|first| block::push(&mut index, first, &[]));
-        blobs.put(writer, &mut key(run.id, INDEX, 0), &index)?;
+        put(key(run.id, INDEX, 0), index)?;
         if let Some(keys) = keys {
             let filter = Filter::new(&keys);
-            blobs.put(writer, &mut key(run.id, FILTER, 0), &filter.encode())?;
+            put(key(run.id, FILTER, 0), filter.encode())?;
             run.filter = Some(filter);
         }
         Ok(run)
