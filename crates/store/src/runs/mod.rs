@@ -36,7 +36,7 @@ use crate::{
 const REMOVAL_BYTES: usize = 4_000;
 
 /// So many blocks of a new run wait at most until they are written.
-const PARTS_WAITING: usize = 64;
+const BLOCKS_WAITING: usize = 64;
 
 /// What [`Rows::scan`](crate::Rows::scan) calls with each key and value; it says whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
@@ -146,10 +146,10 @@ impl Runs {
         let blobs = self.blobs();
         let mut draft = Draft::new(self.next_id, self.filtered);
         let run = thread::scope(|scope| {
-            let (give, parts) = sync_channel::<(Vec<u8>, Vec<u8>)>(PARTS_WAITING);
+            let (give, blocks) = sync_channel::<(Vec<u8>, Vec<u8>)>(BLOCKS_WAITING);
             let write = move || {
                 let mut writer = blobs.writer();
-                parts.iter().try_for_each(|(mut key, bytes)| blobs.put(&mut writer, &mut key, &bytes))?;
+                blocks.iter().try_for_each(|(mut key, bytes)| blobs.put(&mut writer, &mut key, &bytes))?;
                 writer.flush()
             };
             let writing = thread::Builder::new().name("run".to_owned()).spawn_scoped(scope, write);
