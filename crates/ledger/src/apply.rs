@@ -151,9 +151,7 @@ impl<M: Memory> Step<'_, M> {
             self.memory.append_conversation(id, lengths.conversations, customer)?;
             lengths.conversations += 1;
         }
-        let row = conversation_row(self.number, self.memory.conversation(id, customer)?, id, customer);
-        self.publish(self.number.audience(channel), Row::Conversation(row));
-        Ok(())
+        self.publish_conversation(channel, id, customer)
     }
 
     /// Sets or ends the pickup of a conversation, and publishes its row.
@@ -164,9 +162,12 @@ impl<M: Memory> Step<'_, M> {
         customer: &Customer,
         held: Option<Held>,
     ) -> Result<(), M::Error> {
-        let conversation = self.memory.conversation_mut(id, customer)?;
-        conversation.held = held;
-        let row = conversation_row(self.number, conversation, id, customer);
+        self.conversation(id, customer)?.held = held;
+        self.publish_conversation(channel, id, customer)
+    }
+
+    fn publish_conversation(&mut self, channel: Channel, id: &ChannelId, customer: &Customer) -> Result<(), M::Error> {
+        let row = conversation_row(self.number, self.memory.conversation(id, customer)?, id, customer);
         self.publish(self.number.audience(channel), Row::Conversation(row));
         Ok(())
     }

@@ -77,6 +77,10 @@ impl StoreError {
         Self::Io { what: format!("cannot {what} {}", path.display()), source }
     }
 
+    pub(crate) fn no_thread(source: io::Error) -> Self {
+        Self::Io { what: "beginning a thread".into(), source }
+    }
+
     pub(crate) fn damaged(reason: impl Into<String>) -> Self {
         Self::Damaged { reason: reason.into() }
     }

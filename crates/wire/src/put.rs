@@ -1,9 +1,6 @@
 //! Writing protobuf fields from borrowed data. Defaults are left out, as proto3 does.
 
-use prost::encoding::WireType;
-
-/// Of 64 bits, seven in each.
-const MAX_VARINT_BYTES: usize = 10;
+use prost::encoding::{WireType, encode_varint};
 
 fn key(buf: &mut Vec<u8>, tag: u32, wire_type: WireType) {
     varint(buf, u64::from(tag << 3 | wire_type as u32));
@@ -17,28 +14,21 @@ fn varint(buf: &mut Vec<u8>, value: u64) {
     }
 }
 
-/// A copy of ten bytes, of which the last ones are taken away again, is no call, as one of so many would be.
+/// It is made aside: prost would look for room in the buffer for each byte. A copy of ten bytes, of which the last ones
+/// are taken away again, is no call, as one of so many would be.
 #[inline(never)]
 fn append_long(buf: &mut Vec<u8>, value: u64) {
-    let mut bytes = [0; MAX_VARINT_BYTES];
+    let mut bytes = [0; 10];
     let end = buf.len() + long_varint(value, &mut bytes).len();
     buf.extend_from_slice(&bytes);
     buf.truncate(end);
 }
 
-/// Made aside, and not by prost, which would look for room for each byte.
-fn long_varint(mut value: u64, bytes: &mut [u8; MAX_VARINT_BYTES]) -> &[u8] {
-    let mut length = 0;
-    for byte in bytes.iter_mut() {
-        *byte = value as u8 & 0x7f;
-        value >>= 7;
-        length += 1;
-        if value == 0 {
-            break;
-        }
-        *byte |= 0x80;
-    }
-    &bytes[..length]
+fn long_varint(value: u64, bytes: &mut [u8; 10]) -> &[u8] {
+    let mut rest = &mut bytes[..];
+    encode_varint(value, &mut rest);
+    let unused = rest.len();
+    &bytes[..10 - unused]
 }
 
 pub fn uint(buf: &mut Vec<u8>, tag: u32, value: u64) {
@@ -80,7 +70,7 @@ pub fn message(buf: &mut Vec<u8>, tag: u32, write: impl FnOnce(&mut Vec<u8>)) {
         buf[start - 1] = len as u8;
         return;
     }
-    let mut bytes = [0; MAX_VARINT_BYTES];
+    let mut bytes = [0; 10];
     let prefix = long_varint(len as u64, &mut bytes);
     buf.resize(buf.len() + prefix.len() - 1, 0);
     buf.copy_within(start..start + len, start + prefix.len() - 1);

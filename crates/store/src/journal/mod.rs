@@ -184,7 +184,7 @@ impl Journal {
         let write =
             move || Disk(Blobs { tree: &tree }).write_all(chunks.iter().map(|(list, chunk)| (&**list, &**chunk)));
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(write);
-        let thread = thread.map_err(|source| StoreError::Io { what: "beginning a thread".into(), source })?;
+        let thread = thread.map_err(StoreError::no_thread)?;
         self.writing = Some(Writing { count, thread });
         Ok(())
     }

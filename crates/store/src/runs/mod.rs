@@ -153,7 +153,7 @@ impl Runs {
                 writer.flush()
             };
             let writing = thread::Builder::new().name("run".to_owned()).spawn_scoped(scope, write);
-            let writing = writing.map_err(|source| StoreError::Io { what: "beginning a thread".into(), source })?;
+            let writing = writing.map_err(StoreError::no_thread)?;
             // Nobody takes any more once writing has failed, which then says why.
             let put = &mut |key, bytes| give.send((key, bytes)).map_err(|_| StoreError::Broken);
             let filled = fill(&mut |key, value| draft.push(key, value, put));
@@ -215,6 +215,7 @@ impl Runs {
     fn merge_on(&mut self, mut merge: Merge, max_bytes: usize) -> Result<usize, StoreError> {
         let blobs = Blobs { tree: &self.tree };
         let mut writer = blobs.writer();
+        let put = &mut |mut key: Vec<u8>, bytes: Vec<u8>| blobs.put(&mut writer, &mut key, &bytes);
         let mut bytes = 0;
         while let Some((key, value)) = merge.from.record() {
             if bytes >= max_bytes {
@@ -223,10 +224,10 @@ impl Runs {
                 return Ok(0);
             }
             bytes += key.len() + value.len();
-            merge.draft.push(key, value, &mut |mut key, bytes| blobs.put(&mut writer, &mut key, &bytes))?;
+            merge.draft.push(key, value, put)?;
             merge.from.step(blobs)?;
         }
-        let run = merge.draft.finish(&mut |mut key, bytes| blobs.put(&mut writer, &mut key, &bytes))?;
+        let run = merge.draft.finish(put)?;
         writer.flush()?;
         let at = self.runs.iter().position(|run| merge.inputs.contains(&run.id)).unwrap_or_default();
         self.runs.retain(|run| !merge.inputs.contains(&run.id));
