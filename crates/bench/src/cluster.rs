@@ -12,11 +12,11 @@ use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::{BaseConsumer, Consumer as _, DefaultConsumerContext},
     error::RDKafkaErrorCode,
 };
 
-use crate::{args::Setup, workload::SERVICES};
+use crate::{args::Setup, consume::Inflow, workload::SERVICES};
 
 /// How long a question to the brokers may take.
 pub const REQUEST: Duration = Duration::from_secs(15);
@@ -92,7 +92,8 @@ pub fn config(setup: &Setup, properties: &[(&str, &str)]) -> ClientConfig {
     config
 }
 
-/// A consumer of a whole topic from its beginning, in no group, that fetches ahead generously; with more properties.
+/// A consumer of a whole topic from its beginning, in no group, that fetches ahead generously, and what comes of it; with
+/// more properties.
 ///
 /// # Errors
 /// If it cannot be made.
@@ -101,7 +102,7 @@ pub fn consumer(
     topic: &str,
     bounds: &[Bounds],
     properties: &[(&str, &str)],
-) -> anyhow::Result<BaseConsumer> {
+) -> anyhow::Result<(Inflow<DefaultConsumerContext>, Arc<BaseConsumer>)> {
     let mut config = config(
         setup,
         &[
@@ -121,12 +122,16 @@ pub fn consumer(
         config.set(*name, *value);
     }
     let consumer: BaseConsumer = config.create().context("making a consumer")?;
+    let consumer = Arc::new(consumer);
+    let inflow = Inflow::new(Arc::clone(&consumer));
     let mut list = TopicPartitionList::new();
     for of in bounds {
-        list.add_partition_offset(topic, i32::try_from(of.partition)?, Offset::Offset(i64::try_from(of.begin)?))?;
+        let partition = i32::try_from(of.partition)?;
+        inflow.draw(topic, partition)?;
+        list.add_partition_offset(topic, partition, Offset::Offset(i64::try_from(of.begin)?))?;
     }
     // An answer from a broker starts it at once; by itself it would look for one every 500 ms.
     consumer.fetch_metadata(Some(topic), REQUEST)?;
     consumer.assign(&list)?;
-    Ok(consumer)
+    Ok((inflow, consumer))
 }

@@ -11,6 +11,7 @@ mod produce;
 use std::{
     collections::BTreeMap,
     io::Write as _,
+    ops::ControlFlow,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
     time::Duration,
@@ -19,8 +20,8 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use partyline_log::{Backend as _, Bounds, Record, Records};
 use rdkafka::{
-    ClientContext, Message as _, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata},
+    ClientContext, Offset, TopicPartitionList,
+    consumer::{Consumer as _, ConsumerGroupMetadata, DefaultConsumerContext},
     producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext},
 };
 
@@ -28,6 +29,7 @@ use self::produce::Lender;
 use crate::{
     args::{self, Setup},
     cluster::{self, REQUEST},
+    consume::{Inflow, Taken},
     figures::{Measured, Meter},
     load::pause,
     read::PATIENCE,
@@ -71,7 +73,7 @@ pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
     let kafka = cluster::connect(setup)?;
     let topic = &*kafka.topics().commands;
     let bounds = kafka.bounds(topic)?;
-    let consumer = cluster::consumer(setup, topic, &bounds, &[])?;
+    let (inflow, consumer) = cluster::consumer(setup, topic, &bounds, &[])?;
     let targets: Vec<String> = cluster::limit_topics(kafka.topics()).map(|topic| topic.to_string()).collect();
     let count = args.producers.min(u32::try_from(bounds.len())?);
     let (commands, rows) = thread::scope(|scope| {
@@ -93,7 +95,7 @@ pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
             passing.push(scope.spawn(move || pass.run(&chunks)));
         }
         // Dropped with its ends of the channels, so that those who wait there learn of its failure.
-        let read = scope.spawn(move || read_ahead(&consumer, &bounds, lanes));
+        let read = scope.spawn(move || read_ahead(&inflow, &bounds, lanes));
         let mut total = (0, 0);
         for pass in passing {
             let (commands, rows) = pass.join().map_err(|_| anyhow!("a producer panicked"))??;
@@ -118,30 +120,41 @@ fn producer(setup: &Setup, args: &args::Limit, lane: u32) -> anyhow::Result<Base
 }
 
 /// A partition's records always go the same lane.
-fn read_ahead(consumer: &BaseConsumer, bounds: &[Bounds], lanes: Vec<SyncSender<Records>>) -> anyhow::Result<()> {
+fn read_ahead(
+    inflow: &Inflow<DefaultConsumerContext>,
+    bounds: &[Bounds],
+    lanes: Vec<SyncSender<Records>>,
+) -> anyhow::Result<()> {
     let mut left: u64 = bounds.iter().map(|of| of.end - of.begin).sum();
     let mut chunks: Vec<Records> = lanes.iter().map(|_| Records::default()).collect();
     while left > 0 {
-        let message = consumer.poll(PATIENCE).context("nothing more came")??;
-        left -= 1;
-        let partition = u32::try_from(message.partition())?;
-        let lane = partition as usize % lanes.len();
-        let (Some(chunk), Some(full)) = (chunks.get_mut(lane), lanes.get(lane)) else { continue };
-        chunk.push(Record {
-            partition,
-            offset: u64::try_from(message.offset())?,
-            at_ms: 0,
-            key: message.key(),
-            value: message.payload(),
-            headers: &[],
+        let (mut came, mut taken) = (false, Ok(true));
+        inflow.take(PATIENCE, |record| {
+            (came, left) = (true, left.saturating_sub(1));
+            taken = pass_on(record, &mut chunks, &lanes);
+            if left > 0 && matches!(taken, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        if chunk.len() >= CHUNK_RECORDS && full.send(std::mem::take(chunk)).is_err() {
+        anyhow::ensure!(came, "nothing more came");
+        if !taken? {
             return Ok(());
         }
     }
     // Whoever is gone says why itself.
     lanes.iter().zip(chunks).for_each(|(full, chunk)| drop(full.send(chunk)));
     Ok(())
+}
+
+/// Adds a record to its lane's chunk, and hands that on once it is full; whether somebody takes it.
+fn pass_on(record: &Taken<'_>, chunks: &mut [Records], lanes: &[SyncSender<Records>]) -> anyhow::Result<bool> {
+    if let Some(error) = record.error() {
+        anyhow::bail!("{error}: {}", record.reason());
+    }
+    let partition = u32::try_from(record.partition())?;
+    let lane = partition as usize % lanes.len();
+    let (Some(chunk), Some(full)) = (chunks.get_mut(lane), lanes.get(lane)) else { return Ok(true) };
+    let offset = u64::try_from(record.offset())?;
+    chunk.push(Record { partition, offset, at_ms: 0, key: record.key(), value: record.value(), headers: &[] });
+    Ok(chunk.len() < CHUNK_RECORDS || full.send(std::mem::take(chunk)).is_ok())
 }
 
 struct Pass {

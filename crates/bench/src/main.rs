@@ -14,6 +14,10 @@ mod all;
 mod args;
 mod catch_up;
 mod cluster;
+// What the log takes its records with, so that what it is compared with is not held up by more than that.
+#[path = "../../log/src/kafka/consume.rs"]
+#[allow(dead_code, reason = "the log asks more of a record")]
+mod consume;
 mod embedded;
 mod figures;
 mod history;

@@ -1,10 +1,10 @@
 //! A bare read of a topic: what reading alone allows.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use partyline_log::{Backend as _, kafka::Kafka};
-use rdkafka::error::KafkaError;
+use rdkafka::error::RDKafkaErrorCode;
 
 use crate::{
     args::Setup,
@@ -35,17 +35,24 @@ pub fn read(setup: &Setup, kafka: &Kafka, topic: &str) -> anyhow::Result<u64> {
     // The end of a partition is told apart from the last record: transactions' markers take offsets too.
     // A broker that has no more keeps the last question for so long.
     let properties = [("enable.partition.eof", "true"), ("fetch.wait.max.ms", "10")];
-    let consumer = cluster::consumer(setup, topic, &bounds, &properties)?;
+    let (inflow, _) = cluster::consumer(setup, topic, &bounds, &properties)?;
     let (mut records, mut bytes, mut open) = (0_u64, 0, bounds.len());
     while open > 0 {
-        match consumer.poll(PATIENCE).context("nothing more came")? {
-            Ok(message) => {
-                records += 1;
-                bytes += message.payload_len();
+        let (mut came, mut failed) = (false, Ok(()));
+        inflow.take(PATIENCE, |taken| {
+            came = true;
+            match taken.error() {
+                None => {
+                    records += 1;
+                    bytes += taken.value().map_or(0, <[u8]>::len);
+                }
+                Some(RDKafkaErrorCode::PartitionEOF) => open -= 1,
+                Some(error) => failed = Err(anyhow!("{error}: {}", taken.reason())),
             }
-            Err(KafkaError::PartitionEOF(_)) => open -= 1,
-            Err(error) => return Err(error.into()),
-        }
+            if failed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        failed?;
+        anyhow::ensure!(came, "nothing more came");
     }
     eprintln!("{topic}: {records} records, {:.0} bytes each", bytes as f64 / records.max(1) as f64);
     Ok(records)

@@ -11,15 +11,13 @@ use rdkafka::{
 };
 
 use super::error;
-use crate::{LogError, Offset};
+use crate::LogError;
 
 /// The context of any of our clients; `own` is what this kind of client notes besides.
 #[derive(Default)]
 pub(super) struct Context<T = ()> {
     /// The last error that needs no answer by itself, with librdkafka's reason.
     problem: Mutex<Option<(RDKafkaErrorCode, String)>>,
-    /// Where the partition ended of which the next polled event says that its end was reached.
-    end: Mutex<Option<Offset>>,
     /// Noted by this kind of client.
     pub(super) own: T,
 }
@@ -46,11 +44,6 @@ impl<T> Context<T> {
     pub(super) fn forget_problem(&self) {
         *locked(&self.problem) = None;
     }
-
-    /// The offset at which the partition ended whose end was just polled.
-    pub(super) fn take_end(&self) -> Option<Offset> {
-        locked(&self.end).take()
-    }
 }
 
 impl<T: Send + Sync> ClientContext for Context<T> {
@@ -72,7 +65,6 @@ impl<T: Send + Sync> ClientContext for Context<T> {
 
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::PartitionEOF) => *locked(&self.end) = end_of_partition(reason),
             Some(code) => {
                 tracing::info!(target: "librdkafka", "{error}: {reason}");
                 let mut problem = locked(&self.problem);
@@ -86,23 +78,4 @@ impl<T: Send + Sync> ClientContext for Context<T> {
     }
 }
 
-/// rust-rdkafka hands on only the partition of an end-of-partition event; its offset is in librdkafka's text alone:
-/// `Fetch from broker 1 reached end of partition at offset 42 (HighwaterMark 43)`.
-fn end_of_partition(reason: &str) -> Option<Offset> {
-    let (_, rest) = reason.split_once("at offset ")?;
-    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
 impl ConsumerContext for Context {}
-
-#[cfg(test)]
-mod tests {
-    use super::end_of_partition;
-
-    #[test]
-    fn reads_the_end_of_a_partition() {
-        let text = "Fetch from broker 1 reached end of partition at offset 42 (HighwaterMark 43)";
-        assert_eq!(end_of_partition(text), Some(42));
-        assert_eq!(end_of_partition("Broker: No more messages"), None);
-    }
-}

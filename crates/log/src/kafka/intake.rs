@@ -13,7 +13,7 @@ use std::{
 };
 
 use rdkafka::{
-    Message, TopicPartitionList,
+    TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, RDKafkaErrorCode},
 };
@@ -21,11 +21,12 @@ use rdkafka::{
 use super::{
     REQUEST,
     config::Settings,
+    consume::Inflow,
     context::Context,
     error, gained,
     leaving::{Departure, Leaving},
     offsets,
-    poll::{self, Contact, Polled},
+    poll::{self, Contact, Sorted},
     rebalances::{Rebalance, Rebalances},
     transaction::Transactions,
 };
@@ -42,6 +43,7 @@ pub(super) struct GroupIntake {
     settings: Settings,
     topics: Topics,
     consumer: Arc<Member>,
+    inflow: Inflow<Context<Rebalances>>,
     contact: Contact,
     committer: Committer,
     held: BTreeMap<Partition, Held>,
@@ -59,6 +61,8 @@ struct Held {
     flow: Flow,
     /// Whether librdkafka has it.
     assigned: bool,
+    /// Whether nothing has come since it was started: its end would have, if nothing else.
+    silent: bool,
 }
 
 #[derive(PartialEq, Eq)]
@@ -86,6 +90,7 @@ impl GroupIntake {
         Ok(Self {
             settings: settings.clone(),
             topics: topics.clone(),
+            inflow: Inflow::new(Arc::clone(&consumer)),
             consumer,
             contact: Contact::new(),
             committer,
@@ -128,7 +133,7 @@ impl GroupIntake {
             .incremental_assign(&TopicPartitionList::new())
             .map_err(|e| error::failed("taking partitions", &e))?;
         for partition in partitions {
-            self.held.insert(*partition, Held { position: 0, flow: Flow::Paused, assigned: false });
+            self.held.insert(*partition, Held { position: 0, flow: Flow::Paused, assigned: false, silent: true });
         }
         Ok(gained)
     }
@@ -160,6 +165,7 @@ impl GroupIntake {
             let mut list = TopicPartitionList::new();
             let due = |held: &Held| held.flow == Flow::Starting && held.assigned == assigned;
             for (partition, held) in self.held.iter().filter(|(_, held)| due(held)) {
+                self.draw(*partition).map_err(not_started)?;
                 let (partition, offset) = (offsets::native(*partition), offsets::at(held.position));
                 list.add_partition_offset(&self.topics.commands, partition, offset).map_err(not_started)?;
             }
@@ -167,7 +173,7 @@ impl GroupIntake {
                 let started = self.read_from(list, assigned).map_err(not_started)?;
                 for partition in started {
                     if let Some(held) = self.held.get_mut(&partition) {
-                        (held.flow, held.assigned) = (Flow::Running, true);
+                        (held.flow, held.assigned, held.silent) = (Flow::Running, true, true);
                     }
                 }
             }
@@ -198,36 +204,49 @@ impl GroupIntake {
         Ok(ready)
     }
 
-    /// Takes records until none is ready, the buffer has enough, or a rebalance is noted; waits for the first.
-    fn gather(&mut self, into: &mut Records, mut wait: Duration) -> Result<(), LogError> {
-        let consumer = Arc::clone(&self.consumer);
-        while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
-            let polled = poll::poll(&consumer, wait)?;
-            self.contact.note(&polled);
-            match polled {
-                Polled::Nothing => break,
-                Polled::Record(message) => {
-                    let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
-                    let (Ok(partition), Ok(offset)) = at else { continue };
-                    // What was fetched before a start or for a partition that is gone is not for the caller.
-                    let Some(held) = self.running(partition).filter(|held| offset >= held.position) else { continue };
-                    held.position = offset + 1;
-                    // Commands have none that anybody reads.
-                    poll::keep(into, partition, offset, &message, &[]);
-                    wait = Duration::ZERO;
-                }
-                Polled::End(partition, end) => {
-                    if let Some(held) = self.running(partition) {
-                        held.position = end.max(held.position);
+    /// Takes the records that are ready, until the buffer has enough; waits for the first, or while no partition delivers,
+    /// for what the group says.
+    fn gather(&mut self, into: &mut Records, wait: Duration) -> Result<(), LogError> {
+        let delivers = self.held.values().any(|held| held.flow == Flow::Running);
+        let mut came = poll::serve(&self.consumer, if delivers { Duration::ZERO } else { wait })?;
+        let mut failed = None;
+        if delivers {
+            self.draw_silent()?;
+            let Self { inflow, held, .. } = self;
+            inflow.take(wait, |taken| {
+                came = true;
+                match poll::sort(taken) {
+                    // What was fetched for a partition that is gone is not for the caller.
+                    Ok(Sorted::Record(partition, offset)) => {
+                        if let Some(held) = running(held, partition).filter(|held| offset >= held.position) {
+                            (held.position, held.silent) = (offset + 1, false);
+                            // Commands have no headers that anybody reads.
+                            poll::keep(into, partition, offset, taken, &[]);
+                        }
                     }
+                    Ok(Sorted::End(partition, end)) => {
+                        if let Some(held) = running(held, partition) {
+                            (held.position, held.silent) = (end.max(held.position), false);
+                        }
+                    }
+                    Ok(Sorted::Nothing) => {}
+                    Err(failure) => failed = Some(failure),
                 }
-            }
+                poll::go_on(into, failed.is_some())
+            });
         }
-        Ok(())
+        self.contact.note(came);
+        failed.map_or(Ok(()), Err)
     }
 
-    fn running(&mut self, partition: Partition) -> Option<&mut Held> {
-        self.held.get_mut(&partition).filter(|held| held.flow == Flow::Running)
+    /// Draws partitions once more that nothing has come of since their start.
+    fn draw_silent(&self) -> Result<(), LogError> {
+        let mut silent = self.held.iter().filter(|(_, held)| held.flow == Flow::Running && held.silent);
+        silent.try_for_each(|(partition, _)| self.draw(*partition)).map_err(not_started)
+    }
+
+    fn draw(&self, partition: Partition) -> Result<(), KafkaError> {
+        self.inflow.draw(&self.topics.commands, offsets::native(partition))
     }
 
     /// An error of ours, unless librdkafka knows a better one: that another process took this member's place.
@@ -252,6 +271,10 @@ impl GroupIntake {
         }
         unanswered
     }
+}
+
+fn running(held: &mut BTreeMap<Partition, Held>, partition: Partition) -> Option<&mut Held> {
+    held.get_mut(&partition).filter(|held| held.flow == Flow::Running)
 }
 
 fn not_held(partition: Partition) -> LogError {

@@ -6,6 +6,7 @@
 //!   `leaving`: its end.
 //! - `transaction`: what a lane of the committer does for each batch.
 //! - `reader`, `publisher`: reading and appending outside the group; `poll`: what the consumers share.
+//! - `consume`, `produce`: many records at once, in and out.
 //! - `asking`: who asks questions; `admin`, `offsets`: those about topics and offsets; `error`: whose fault it is.
 //!
 //! librdkafka's types stay in here. Its traps are named where they are avoided.
@@ -13,6 +14,7 @@
 mod admin;
 mod asking;
 mod config;
+mod consume;
 mod context;
 mod error;
 mod gained;

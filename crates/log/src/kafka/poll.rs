@@ -1,21 +1,20 @@
-//! What clients share: one poll of a consumer, sorted by what it brought; whether it still has a broker; a producer's
+//! What clients share: what a consumer brings, sorted; whether it still has a broker; a producer's
 //! wait; and letting go of a client in bounded time.
 
 use std::{
+    ops::ControlFlow,
     sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
-    Message,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
-    message::{BorrowedMessage, Headers},
     producer::{BaseProducer, ProducerContext},
 };
 
-use super::{context::Context, error};
+use super::{consume::Taken, context::Context, error};
 use crate::{LogError, Offset, Partition, Record, Records};
 
 /// A call of `next` brings at most this many records.
@@ -50,9 +49,9 @@ impl Contact {
         Self { heard: Instant::now(), came: false, in_vain: None }
     }
 
-    /// Notes what a poll of the client brought.
-    pub(super) fn note(&mut self, polled: &Polled<'_>) {
-        self.came |= !matches!(polled, Polled::Nothing);
+    /// Notes whether anything came.
+    pub(super) fn note(&mut self, came: bool) {
+        self.came |= came;
     }
 
     /// Whether this client is to be replaced. Asks for `topic` if nothing has been heard for a while.
@@ -69,41 +68,64 @@ impl Contact {
     }
 }
 
-/// What a poll brought.
-pub(super) enum Polled<'a> {
+/// What was taken, sorted.
+pub(super) enum Sorted {
     /// A record.
-    Record(BorrowedMessage<'a>),
+    Record(Partition, Offset),
     /// Everything of this partition below this offset has been delivered.
     End(Partition, Offset),
-    /// Nothing within the wait, or something that was for librdkafka's callbacks.
+    /// Something that librdkafka deals with by itself.
     Nothing,
 }
 
-/// Polls once. Errors that librdkafka deals with by itself are logged, the others returned.
-pub(super) fn poll<T: Send + Sync>(consumer: &BaseConsumer<Context<T>>, wait: Duration) -> Result<Polled<'_>, LogError>
+/// Serves what a consumer is told beside its records, and waits for some of that; says whether there was any. Errors that
+/// librdkafka deals with by itself are logged, the others returned.
+pub(super) fn serve<T: Send + Sync>(consumer: &BaseConsumer<Context<T>>, wait: Duration) -> Result<bool, LogError>
 where
     Context<T>: ConsumerContext,
 {
     // librdkafka waits whole milliseconds, and rust-rdkafka would spin through the rest.
     let wait = Duration::from_millis(u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX));
     let failure = match consumer.poll(wait) {
-        None => return Ok(Polled::Nothing),
-        Some(Ok(message)) => return Ok(Polled::Record(message)),
+        None => return Ok(false),
+        // All are drawn to another queue. Which of the two has the earlier ones, nobody knows.
+        Some(Ok(_)) => return Err(LogError::Unreachable("a record came on a way that it should not".to_owned())),
         Some(Err(failure)) => failure,
     };
-    if let KafkaError::PartitionEOF(partition) = failure {
-        let end = consumer.context().take_end().zip(Partition::try_from(partition).ok());
-        return Ok(end.map_or(Polled::Nothing, |(offset, partition)| Polled::End(partition, offset)));
-    }
     let fatal = matches!(failure, KafkaError::MessageConsumptionFatal(_));
     match failure.rdkafka_error_code() {
-        Some(code) if !fatal && error::is_passing(code) => Ok(Polled::Nothing),
+        Some(code) if !fatal && error::is_passing(code) => Ok(true),
         Some(RDKafkaErrorCode::Fatal) => Err(fatal_error(consumer)),
         Some(code) => {
             let reason = consumer.context().last_problem().unwrap_or_else(|| code.to_string());
             Err(error::from_code("reading", code, reason))
         }
         None => Err(error::failed("reading", &failure)),
+    }
+}
+
+/// Sorts what was taken; errors as in [`serve`].
+pub(super) fn sort(taken: &Taken<'_>) -> Result<Sorted, LogError> {
+    let (Ok(partition), Ok(offset)) = (Partition::try_from(taken.partition()), Offset::try_from(taken.offset())) else {
+        return Ok(Sorted::Nothing);
+    };
+    match taken.error() {
+        None => Ok(Sorted::Record(partition, offset)),
+        Some(RDKafkaErrorCode::PartitionEOF) => Ok(Sorted::End(partition, offset)),
+        Some(code) if error::is_passing(code) => {
+            tracing::info!(target: "librdkafka", "{code}: {}", taken.reason());
+            Ok(Sorted::Nothing)
+        }
+        Some(code) => Err(error::from_code("reading", code, taken.reason())),
+    }
+}
+
+/// Whether to take more.
+pub(super) fn go_on(taken: &Records, failed: bool) -> ControlFlow<()> {
+    if failed || taken.len() >= MAX_RECORDS || taken.bytes() >= MAX_BYTES {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
     }
 }
 
@@ -121,23 +143,16 @@ pub(super) fn pause<C: ProducerContext>(producer: &BaseProducer<C>, step: Durati
     thread::park_timeout(step);
 }
 
-/// A record's headers, as text.
-pub(super) fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, String)> {
-    let Some(headers) = message.headers() else { return Vec::new() };
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
-}
-
 /// Copies a record into the buffer.
 pub(super) fn keep(
     into: &mut Records,
     partition: Partition,
     offset: Offset,
-    message: &BorrowedMessage<'_>,
+    taken: &Taken<'_>,
     headers: &[(String, String)],
 ) {
-    let at_ms = message.timestamp().to_millis().unwrap_or_default();
-    into.push(Record { partition, offset, at_ms, key: message.key(), value: message.payload(), headers });
+    let at_ms = taken.at_ms().unwrap_or_default();
+    into.push(Record { partition, offset, at_ms, key: taken.key(), value: taken.value(), headers });
 }
 
 /// Drops a client on a thread of its own, because that may hang while brokers do not answer. Waits for it, but not for
@@ -171,7 +186,7 @@ mod tests {
         assert!(!is_lost(ago(SILENCE), None), "asked once in vain");
         assert!(is_lost(ago(SILENCE), Some(ago(LOST))));
         let mut contact = Contact { heard: ago(SILENCE), came: false, in_vain: Some(ago(LOST)) };
-        contact.note(&Polled::End(0, 1));
+        contact.note(true);
         assert!(!contact.is_lost(&consumer, "topic"));
     }
 }

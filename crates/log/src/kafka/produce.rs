@@ -2,7 +2,7 @@
 //! are taken. rust-rdkafka hands over one at a time, and then each of them costs librdkafka a search for its topic and
 //! several looks at the clock: as much as taking it; and it looks only every tenth of a second whether they are taken.
 //!
-//! The only unsafe code here: what rust-rdkafka does for one record, done for a slice of them.
+//! Unsafe, as `consume` is: what rust-rdkafka does for one record, done for a slice of them.
 #![allow(unsafe_code)]
 
 use std::{ffi::CString, hint::black_box, ptr, sync::Arc, time::Duration};

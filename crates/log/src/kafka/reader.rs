@@ -7,17 +7,24 @@ use std::{
 };
 
 use rdkafka::{
-    Message, TopicPartitionList,
+    TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 
 use super::{
     config::Settings,
+    consume::Inflow,
     context::Context,
     error, offsets,
-    poll::{self, Contact, Polled},
+    poll::{self, Contact, Sorted},
 };
 use crate::{Bounds, LogError, Offset, Partition, Reader, Records, Topics};
+
+/// What it reads with. Dropped in this order, so that the last hold on the consumer is its own.
+struct Client {
+    inflow: Inflow<Context>,
+    consumer: Arc<BaseConsumer<Context>>,
+}
 
 /// A reader of one topic.
 pub(super) struct TopicReader {
@@ -27,7 +34,7 @@ pub(super) struct TopicReader {
     /// Whether its records have headers that matter: to look for some costs more than to copy a record.
     has_headers: bool,
     /// `None` only while it is dropped.
-    consumer: Option<Arc<BaseConsumer<Context>>>,
+    client: Option<Client>,
     contact: Contact,
     positions: BTreeMap<Partition, Offset>,
 }
@@ -45,26 +52,29 @@ impl TopicReader {
             group: topics.group.as_str().into(),
             topic: topic.into(),
             has_headers: *topic == *topics.dead_letters,
-            consumer: None,
+            client: None,
             contact: Contact::new(),
             positions: from.iter().copied().collect(),
         };
-        reader.consumer = Some(reader.client()?);
+        reader.client = Some(reader.client()?);
         Ok(reader)
     }
 
     /// A client that reads on from the positions.
-    fn client(&self) -> Result<Arc<BaseConsumer<Context>>, LogError> {
+    fn client(&self) -> Result<Client, LogError> {
         let failed = |e| error::failed("making a reader", &e);
         let consumer: BaseConsumer<Context> =
             self.settings.reader(&self.group).create_with_context(Context::default()).map_err(failed)?;
+        let consumer = Arc::new(consumer);
+        let inflow = Inflow::new(Arc::clone(&consumer));
         let mut list = TopicPartitionList::new();
         for (partition, offset) in &self.positions {
-            list.add_partition_offset(&self.topic, offsets::native(*partition), offsets::at(*offset))
-                .map_err(failed)?;
+            let partition = offsets::native(*partition);
+            inflow.draw(&self.topic, partition).map_err(failed)?;
+            list.add_partition_offset(&self.topic, partition, offsets::at(*offset)).map_err(failed)?;
         }
         consumer.assign(&list).map_err(failed)?;
-        Ok(Arc::new(consumer))
+        Ok(Client { inflow, consumer })
     }
 
     /// Whether there is any record before the end of a partition that is read from its begin.
@@ -87,41 +97,40 @@ impl TopicReader {
 impl Reader for TopicReader {
     fn next(&mut self, into: &mut Records, wait: Duration) -> Result<(), LogError> {
         into.clear();
-        let Some(consumer) = self.consumer.clone() else { return Ok(()) };
-        let deadline = Instant::now() + wait;
-        let mut wait = wait;
-        while into.len() < poll::MAX_RECORDS && into.bytes() < poll::MAX_BYTES {
-            let polled = poll::poll(&consumer, wait)?;
-            self.contact.note(&polled);
-            match polled {
-                Polled::Record(message) => {
-                    let at = (Partition::try_from(message.partition()), Offset::try_from(message.offset()));
-                    let (Ok(partition), Ok(offset)) = at else { continue };
-                    let Some(position) = self.positions.get_mut(&partition) else { continue };
+        let Some(Client { inflow, consumer }) = &self.client else { return Ok(()) };
+        let mut came = poll::serve(consumer, Duration::ZERO)?;
+        let mut failed = None;
+        let Self { positions, has_headers, .. } = self;
+        inflow.take(wait, |taken| {
+            came = true;
+            match poll::sort(taken) {
+                Ok(Sorted::Record(partition, offset)) => {
                     // A fetch starts at a batch's start; never step back, whatever comes.
-                    if offset >= *position {
+                    if let Some(position) = positions.get_mut(&partition).filter(|position| offset >= **position) {
                         *position = offset + 1;
-                        let headers = if self.has_headers { poll::headers(&message) } else { Vec::new() };
-                        poll::keep(into, partition, offset, &message, &headers);
+                        let headers = if *has_headers { taken.headers() } else { Vec::new() };
+                        poll::keep(into, partition, offset, taken, &headers);
                     }
-                    wait = Duration::ZERO;
                 }
-                Polled::End(partition, end) => {
-                    if let Some(position) = self.positions.get_mut(&partition) {
+                Ok(Sorted::End(partition, end)) => {
+                    if let Some(position) = positions.get_mut(&partition) {
                         *position = end.max(*position);
                     }
-                    // The caller may be waiting for just this.
-                    wait = Duration::ZERO;
                 }
-                Polled::Nothing if wait.is_zero() => break,
-                Polled::Nothing => wait = deadline.saturating_duration_since(Instant::now()),
+                Ok(Sorted::Nothing) => {}
+                Err(failure) => failed = Some(failure),
             }
+            poll::go_on(into, failed.is_some())
+        });
+        if let Some(failure) = failed {
+            return Err(failure);
         }
-        if into.is_empty() && self.contact.is_lost(&consumer, &self.topic) {
+        self.contact.note(came);
+        if into.is_empty() && self.contact.is_lost(consumer, &self.topic) {
             tracing::warn!(topic = &*self.topic, "no broker is heard any more; reading on with a new client");
-            let lost = self.consumer.replace(self.client()?);
+            let lost = self.client.replace(self.client()?);
             self.contact = Contact::new();
-            poll::let_go((lost, consumer));
+            poll::let_go(lost);
         }
         Ok(())
     }
@@ -133,6 +142,6 @@ impl Reader for TopicReader {
 
 impl Drop for TopicReader {
     fn drop(&mut self) {
-        poll::let_go(self.consumer.take());
+        poll::let_go(self.client.take());
     }
 }
