@@ -128,9 +128,9 @@ fn read_ahead(
     let mut left: u64 = bounds.iter().map(|of| of.end - of.begin).sum();
     let mut chunks: Vec<Records> = lanes.iter().map(|_| Records::default()).collect();
     while left > 0 {
-        let (mut came, mut taken) = (false, Ok(true));
-        inflow.take(PATIENCE, |record| {
-            (came, left) = (true, left.saturating_sub(1));
+        let mut taken = Ok(true);
+        let came = inflow.take(PATIENCE, |record| {
+            left = left.saturating_sub(1);
             taken = pass_on(record, &mut chunks, &lanes);
             if left > 0 && matches!(taken, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });

@@ -38,9 +38,8 @@ pub fn read(setup: &Setup, kafka: &Kafka, topic: &str) -> anyhow::Result<u64> {
     let (inflow, _) = cluster::consumer(setup, topic, &bounds, &properties)?;
     let (mut records, mut bytes, mut open) = (0_u64, 0, bounds.len());
     while open > 0 {
-        let (mut came, mut failed) = (false, Ok(()));
-        inflow.take(PATIENCE, |taken| {
-            came = true;
+        let mut failed = Ok(());
+        let came = inflow.take(PATIENCE, |taken| {
             match taken.error() {
                 None => {
                     records += 1;

@@ -14,7 +14,7 @@ use std::{
     ptr::{self, NonNull},
     slice,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -68,13 +68,23 @@ impl<C: ConsumerContext + 'static> Inflow<C> {
         Ok(())
     }
 
-    /// Visits what is there, and waits for the first of it. Takes no more once `visit` says so.
-    pub(super) fn take(&self, wait: Duration, visit: impl FnMut(&Taken<'_>) -> ControlFlow<()>) {
-        let wait_ms = i32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
-        let mut taking = Taking { client: self.consumer.client().native_ptr(), visit };
+    /// Visits what is there, and waits for the first of it. Takes no more once `visit` says so. Whether anything came.
+    pub(super) fn take(&self, wait: Duration, visit: impl FnMut(&Taken<'_>) -> ControlFlow<()>) -> bool {
+        let deadline = Instant::now() + wait;
+        let mut taking = Taking { client: self.consumer.client().native_ptr(), visit, came: false };
         let call = call_of(&taking);
-        // SAFETY: the queue lives. It is called with what is given here, only until this returns.
-        unsafe { rd_kafka_consume_callback_queue(self.queue.as_ptr(), wait_ms, Some(call), (&raw mut taking).cast()) };
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait_ms = i32::try_from(left.as_micros().div_ceil(1_000)).unwrap_or(i32::MAX);
+            // SAFETY: the queue lives. It is called with what is given here, only until this returns.
+            unsafe {
+                rd_kafka_consume_callback_queue(self.queue.as_ptr(), wait_ms, Some(call), (&raw mut taking).cast())
+            };
+            // What librdkafka drops of what was fetched before a start ends its wait as well.
+            if taking.came || left.is_zero() {
+                return taking.came;
+            }
+        }
     }
 }
 
@@ -82,6 +92,7 @@ impl<C: ConsumerContext + 'static> Inflow<C> {
 struct Taking<V> {
     client: *mut rd_kafka_t,
     visit: V,
+    came: bool,
 }
 
 type Call = unsafe extern "C" fn(*mut rd_kafka_message_t, *mut c_void);
@@ -100,6 +111,7 @@ unsafe extern "C" fn visit<V: FnMut(&Taken<'_>) -> ControlFlow<()>>(
     // SAFETY: the caller's.
     let taking = unsafe { &mut *taking.cast::<Taking<V>>() };
     let Some(message) = NonNull::new(message) else { return };
+    taking.came = true;
     if (taking.visit)(&Taken { message, of: PhantomData }).is_break() {
         // SAFETY: the client lives. What was not visited stays in the queue.
         unsafe { rd_kafka_yield(taking.client) }
@@ -195,8 +207,6 @@ unsafe fn bytes<'a>(start: *const c_void, length: usize) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use rdkafka::{
         ClientConfig, Offset, TopicPartitionList,
         consumer::DefaultConsumerContext,
@@ -315,7 +325,7 @@ mod tests {
             );
         }
         assert_eq!(position(&inflow), Offset::Offset(RECORDS));
-        inflow.take(Duration::from_millis(1), |_| panic!("there is no more"));
+        assert!(!inflow.take(Duration::from_millis(1), |_| panic!("there is no more")));
     }
 
     /// As a partition that is lost and comes back.

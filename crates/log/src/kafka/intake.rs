@@ -35,7 +35,7 @@ use crate::{Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, 
 /// A member of the group.
 pub(super) type Member = BaseConsumer<Context<Rebalances>>;
 
-/// A start that librdkafka was not ready for is tried again this soon.
+/// A start that librdkafka was not ready for, or after which nothing comes, is seen to again this soon.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// One projector in the group.
@@ -211,10 +211,9 @@ impl GroupIntake {
         let mut came = poll::serve(&self.consumer, if delivers { Duration::ZERO } else { wait })?;
         let mut failed = None;
         if delivers {
-            self.draw_silent()?;
+            let wait = if self.draw_silent()? { wait.min(RETRY) } else { wait };
             let Self { inflow, held, .. } = self;
-            inflow.take(wait, |taken| {
-                came = true;
+            came |= inflow.take(wait, |taken| {
                 match poll::sort(taken) {
                     // What was fetched for a partition that is gone is not for the caller.
                     Ok(Sorted::Record(partition, offset)) => {
@@ -239,10 +238,12 @@ impl GroupIntake {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Draws partitions once more that nothing has come of since their start.
-    fn draw_silent(&self) -> Result<(), LogError> {
-        let mut silent = self.held.iter().filter(|(_, held)| held.flow == Flow::Running && held.silent);
-        silent.try_for_each(|(partition, _)| self.draw(*partition)).map_err(not_started)
+    /// Draws partitions once more that nothing has come of since their start. Whether there are any.
+    fn draw_silent(&self) -> Result<bool, LogError> {
+        let mut silent = self.held.iter().filter(|(_, held)| held.flow == Flow::Running && held.silent).peekable();
+        let any = silent.peek().is_some();
+        silent.try_for_each(|(partition, _)| self.draw(*partition)).map_err(not_started)?;
+        Ok(any)
     }
 
     fn draw(&self, partition: Partition) -> Result<(), KafkaError> {

@@ -98,11 +98,10 @@ impl Reader for TopicReader {
     fn next(&mut self, into: &mut Records, wait: Duration) -> Result<(), LogError> {
         into.clear();
         let Some(Client { inflow, consumer }) = &self.client else { return Ok(()) };
-        let mut came = poll::serve(consumer, Duration::ZERO)?;
+        let told = poll::serve(consumer, Duration::ZERO)?;
         let mut failed = None;
         let Self { positions, has_headers, .. } = self;
-        inflow.take(wait, |taken| {
-            came = true;
+        let came = inflow.take(wait, |taken| {
             match poll::sort(taken) {
                 Ok(Sorted::Record(partition, offset)) => {
                     // A fetch starts at a batch's start; never step back, whatever comes.
@@ -125,7 +124,7 @@ impl Reader for TopicReader {
         if let Some(failure) = failed {
             return Err(failure);
         }
-        self.contact.note(came);
+        self.contact.note(told || came);
         if into.is_empty() && self.contact.is_lost(consumer, &self.topic) {
             tracing::warn!(topic = &*self.topic, "no broker is heard any more; reading on with a new client");
             let lost = self.client.replace(self.client()?);
