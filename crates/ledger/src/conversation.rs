@@ -97,6 +97,12 @@ impl Conversation {
         if self.writer == *writer { self.seq_of_others } else { self.seq }
     }
 
+    /// Takes note that everything is kept elsewhere: ids are fresh from here on.
+    pub fn kept(&mut self) {
+        self.messages.kept();
+        self.others.kept();
+    }
+
     /// Opens it; says whether nothing was accepted in it before.
     pub(crate) fn open(&mut self) -> bool {
         !std::mem::replace(&mut self.opened, true)

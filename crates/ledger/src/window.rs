@@ -27,7 +27,9 @@ pub struct Window {
     /// The heads of these ids, where they are many.
     heads: Option<Box<[Head; WINDOW_IDS]>>,
     /// Where the oldest is, once the window is full.
-    oldest: usize,
+    oldest: u16,
+    /// How many of the newest ids are not kept elsewhere yet.
+    fresh: u16,
 }
 
 impl Window {
@@ -64,11 +66,22 @@ impl Window {
             }
             self.ids.push(id.0);
             self.note(self.ids.len() - 1, id.0);
-        } else if let Some(slot) = self.ids.get_mut(self.oldest) {
+        } else if let Some(slot) = self.ids.get_mut(usize::from(self.oldest)) {
             *slot = id.0;
-            self.note(self.oldest, id.0);
-            self.oldest = (self.oldest + 1) % WINDOW_IDS;
+            self.note(self.oldest.into(), id.0);
+            self.oldest = (self.oldest + 1) % WINDOW_IDS as u16;
         }
+        self.fresh = (self.fresh + 1).min(WINDOW_IDS as u16);
+    }
+
+    /// The ids that were remembered since [`Window::kept`], oldest first.
+    pub fn fresh(&self) -> impl Iterator<Item = IdHash> + '_ {
+        self.iter().skip(self.len() - usize::from(self.fresh))
+    }
+
+    /// Takes note that its ids are kept elsewhere.
+    pub fn kept(&mut self) {
+        self.fresh = 0;
     }
 
     /// Notes the head of the id at a place of the list.
@@ -84,7 +97,7 @@ impl Window {
 
     /// The ids, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = IdHash> + '_ {
-        let (young, old) = self.ids.split_at(self.oldest.min(self.ids.len()));
+        let (young, old) = self.ids.split_at(usize::from(self.oldest).min(self.ids.len()));
         old.iter().chain(young).map(|id| IdHash(*id))
     }
 
@@ -123,10 +136,12 @@ impl PartialEq for Window {
 
 impl Eq for Window {}
 
+/// A window of ids that are kept where they come from.
 impl FromIterator<IdHash> for Window {
     fn from_iter<I: IntoIterator<Item = IdHash>>(ids: I) -> Self {
         let mut window = Self::default();
         ids.into_iter().for_each(|id| window.remember(id));
+        window.kept();
         window
     }
 }
@@ -151,6 +166,18 @@ mod tests {
         let ids = |of: std::ops::Range<u128>| of.map(|n| IdHash(n << 64));
         let window: Window = ids(0..200).collect();
         assert!(ids(0..200).all(|id| window.contains(id)) && !ids(200..400).any(|id| window.contains(id)));
+    }
+
+    #[test]
+    fn knows_which_ids_are_fresh() {
+        let mut window: Window = (0..250).map(IdHash).collect();
+        assert_eq!(window.fresh().count(), 0);
+        (250..260).for_each(|id| window.remember(IdHash(id)));
+        assert!(window.fresh().eq((250..260).map(IdHash)));
+        window.kept();
+        assert_eq!(window.fresh().count(), 0);
+        (260..600).for_each(|id| window.remember(IdHash(id)));
+        assert!(window.fresh().eq((344..600).map(IdHash)), "no more than it has");
     }
 
     #[test]

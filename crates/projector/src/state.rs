@@ -4,7 +4,7 @@ use std::{iter, path::Path, sync::Arc};
 
 use partyline_ledger::{Action, ChannelId, Command, Conversation, Customer, Entry, Memory, Number};
 use partyline_log::{Backend, GENERATION, Partition};
-use partyline_store::{Codec, Database, Due, Identity, Journal, Store, StoreError, Table};
+use partyline_store::{Codec, Database, Due, Growth, Identity, Journal, Store, StoreError, Table};
 use partyline_wire::state as codec;
 use smallvec::SmallVec;
 
@@ -175,6 +175,7 @@ const NUMBERS: Codec<Number> = Codec {
     weigh: |number| size_of::<Number>() + number.members.len() * 96 + number.seen.memory_bytes(),
     // What was never subscribed to remembers nothing, however many name it.
     keep: |number| !number.members.is_empty(),
+    growth: None,
 };
 
 /// What the name of a holder or a writer takes beside its record, if it is a long one, with the allocator's part.
@@ -188,6 +189,8 @@ const CONVERSATIONS: Codec<Conversation> = Codec {
         size_of::<Conversation>() + 2 * AGENT_BYTES + ids
     },
     keep: |conversation| conversation.opened,
+    // A conversation's ids are many times what it gets between two checkpoints.
+    growth: Some(Growth { encode: codec::encode_conversation_growth, kept: Conversation::kept }),
 };
 
 impl Recall {

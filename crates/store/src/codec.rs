@@ -10,6 +10,17 @@ pub struct Codec<T> {
     pub weigh: fn(&T) -> usize,
     /// `false` for a record that says no more than `T::default()` does and need not be stored.
     pub keep: fn(&T) -> bool,
+    /// For records that grow and are large beside what they grow by.
+    pub growth: Option<Growth<T>>,
+}
+
+/// How what a record grew by is kept, without all of it being written again.
+pub struct Growth<T> {
+    /// Appends what changed since `kept`. Behind all bytes of the record from before, [`Codec::decode`] must make the same
+    /// of it as of [`Codec::encode`]'s bytes.
+    pub encode: fn(&T, &mut Vec<u8>),
+    /// Takes note that everything is kept: growth is counted from here on. What was decoded counts as kept.
+    pub kept: fn(&mut T),
 }
 
 impl<T> Clone for Codec<T> {
@@ -19,3 +30,11 @@ impl<T> Clone for Codec<T> {
 }
 
 impl<T> Copy for Codec<T> {}
+
+impl<T> Clone for Growth<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Growth<T> {}

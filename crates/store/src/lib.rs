@@ -38,7 +38,7 @@ mod tests;
 mod tree;
 mod writer;
 
-pub use codec::Codec;
+pub use codec::{Codec, Growth};
 pub use database::{Database, Due, MovedAside, Opened, Options};
 pub use digest::{Digest, DigestResult};
 pub use error::StoreError;

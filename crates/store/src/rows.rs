@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::StoreError,
     part::{Part, Steps},
-    runs::{Runs, Visit},
+    runs::{Record, Runs, Visit},
     shared::Shared,
     writer::{KEY_BYTES, RECORD_BYTES},
 };
@@ -119,7 +119,7 @@ impl Steps for Rows {
         runs.add(|put| {
             waiting.iter().try_for_each(|row| {
                 let (key, value) = row.row(segments);
-                put(key, value)
+                put(Record { key, value, adds: false })
             })
         })?;
         Ok(Some(runs.manifest()))

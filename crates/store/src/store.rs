@@ -21,7 +21,7 @@ const POSITION_BYTES: usize = 64 * 1024;
 
 /// An open store. It moves from one whole checkpoint to the next; a crash at any moment leaves the one or the other.
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     progress: Progress,
 }
 

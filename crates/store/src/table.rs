@@ -4,15 +4,21 @@ mod cache;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use self::cache::Cache;
+use self::cache::{Cache, Entry, Stored};
 use crate::{
     codec::Codec,
     error::StoreError,
     part::{Part, Steps},
-    runs::Runs,
+    runs::{Record, Runs},
     shared::Shared,
     writer::{KEY_BYTES, RECORD_BYTES},
 };
+
+/// What a record grew by is written alone if it is at most this part of what the record takes in memory, and if all
+/// pieces of it together take no more than half as much again: what a piece says of the latest is room lost.
+const PIECE_PART: usize = 4;
+/// And a record has so many pieces at most: who reads it may have to look in as many runs.
+const MOST_PIECES: usize = 16;
 
 /// What [`Table::scan`] calls with each key and record; it says whether to go on.
 pub type Visitor<'a, T> = dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, StoreError> + 'a;
@@ -116,12 +122,9 @@ impl<T: Default> Table<T> {
         if key.len() > KEY_BYTES {
             return Err(StoreError::TooLarge { what: "a key", bytes: key.len(), bound: KEY_BYTES });
         }
-        let stored = self.runs.get(key)?;
-        let value = match &stored {
-            Some(record) => self.decode(key, record)?,
-            None => T::default(),
-        };
-        Ok(self.cache.insert(key, value, stored.is_some()))
+        let Some((record, pieces)) = self.runs.get(key)? else { return Ok(self.cache.insert(key, T::default(), None)) };
+        let value = self.decode(key, &record)?;
+        Ok(self.cache.insert(key, value, Some(Stored { bytes: record.len(), pieces })))
     }
 }
 
@@ -137,25 +140,44 @@ impl<T> Steps for Table<T> {
     }
 
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        let codec = self.codec;
-        let dirty = self.cache.dirty_in_key_order(codec.keep);
-        self.runs.add(|put| {
-            let mut record = Vec::new();
-            for (key, value) in dirty {
-                record.clear();
-                (codec.encode)(value, &mut record);
-                if record.len() > RECORD_BYTES {
-                    return Err(StoreError::TooLarge { what: "a record", bytes: record.len(), bound: RECORD_BYTES });
+        let Self { runs, codec, cache } = self;
+        let dirty = cache.dirty_in_key_order(codec.keep);
+        runs.add(|put| {
+            let mut value = Vec::new();
+            for entry in dirty {
+                value.clear();
+                let adds = encode(codec, entry, &mut value);
+                if value.len() > RECORD_BYTES {
+                    return Err(StoreError::TooLarge { what: "a record", bytes: value.len(), bound: RECORD_BYTES });
                 }
-                put(key, &record)?;
+                let before = entry.stored.filter(|_| adds).unwrap_or(Stored { bytes: 0, pieces: 0 });
+                entry.stored = Some(Stored { bytes: before.bytes + value.len(), pieces: before.pieces + 1 });
+                put(Record { key: &entry.key, value: &value, adds })?;
             }
             Ok(())
         })?;
-        Ok(Some(self.runs.manifest()))
+        Ok(Some(runs.manifest()))
     }
 
     fn committed(&mut self) {
-        self.cache.clean(self.codec.keep);
+        self.cache.clean(self.codec.growth.map(|growth| growth.kept));
         self.runs.committed();
     }
+}
+
+/// Appends the bytes to be written of a record: what it grew by where that is worth it, else all of it. Whether it was
+/// the former.
+fn encode<T>(codec: &Codec<T>, entry: &Entry<T>, value: &mut Vec<u8>) -> bool {
+    if let Some((growth, stored)) = codec.growth.zip(entry.stored)
+        && (codec.keep)(&entry.value)
+        && stored.pieces < MOST_PIECES
+    {
+        (growth.encode)(&entry.value, value);
+        if PIECE_PART * value.len() <= entry.weight && stored.bytes + value.len() <= entry.weight + entry.weight / 2 {
+            return true;
+        }
+        value.clear();
+    }
+    (codec.encode)(&entry.value, value);
+    false
 }

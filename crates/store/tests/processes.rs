@@ -25,6 +25,7 @@ const CODEC: Codec<Vec<u8>> = Codec {
     decode: |bytes| Ok(bytes.to_vec()),
     weigh: |record| size_of::<Vec<u8>>() + record.capacity(),
     keep: |record| !record.is_empty(),
+    growth: None,
 };
 
 fn identity() -> Identity {

@@ -12,7 +12,7 @@ use prost::Message;
 use crate::{encode, put};
 
 /// The version of these encodings.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Bytes that a store kept and that are not what they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -51,8 +51,20 @@ struct PbMember {
     entries: u64,
 }
 
+/// What stands behind another of these adds to it, as protobuf has it: all ids count, and of the rest the last.
 #[derive(Clone, PartialEq, Message)]
 struct PbConversation {
+    /// A [`PbLatest`].
+    #[prost(bytes = "vec", tag = "1")]
+    latest: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    messages: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    others: Vec<Vec<u8>>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PbLatest {
     #[prost(uint64, tag = "1")]
     seq: u64,
     #[prost(uint64, tag = "2")]
@@ -64,13 +76,9 @@ struct PbConversation {
     writer_agent: String,
     #[prost(uint64, tag = "5")]
     warnings: u64,
-    #[prost(bytes = "vec", tag = "6")]
-    messages: Vec<u8>,
-    #[prost(bytes = "vec", tag = "7")]
-    others: Vec<u8>,
-    #[prost(message, optional, tag = "8")]
+    #[prost(message, optional, tag = "6")]
     held: Option<PbHeld>,
-    #[prost(bool, tag = "9")]
+    #[prost(bool, tag = "7")]
     opened: bool,
 }
 
@@ -136,7 +144,7 @@ pub fn encode_number(number: &Number, buf: &mut Vec<u8>) {
         subscribers: number.subscribers.iter().map(|ix| ix.0).collect(),
         conversations: number.shared.conversations,
         entries: number.shared.entries,
-        seen: ids(&number.seen),
+        seen: number.seen.iter().flat_map(|id| id.0.to_le_bytes()).collect(),
         rejections: number.rejections,
     };
     buf.extend_from_slice(&stored.encode_to_vec());
@@ -168,34 +176,53 @@ pub fn decode_number(bytes: &[u8]) -> Result<Number, Damaged> {
         members: members.collect::<Result<_, _>>()?,
         subscribers: stored.subscribers.into_iter().map(ServiceIx).collect(),
         shared: Lengths { conversations: stored.conversations, entries: stored.entries },
-        seen: window(&stored.seen),
+        seen: window(&[stored.seen]),
         rejections: stored.rejections,
     })
 }
 
 /// Appends the encoding of a conversation's state.
 pub fn encode_conversation(conversation: &Conversation, buf: &mut Vec<u8>) {
+    put_latest(conversation, buf);
+    put_ids(buf, 2, conversation.messages.iter());
+    put_ids(buf, 3, conversation.others.iter());
+}
+
+/// Appends what a conversation's state has become since [`Conversation::kept`]: to stand behind the encoding from then.
+pub fn encode_conversation_growth(conversation: &Conversation, buf: &mut Vec<u8>) {
+    put_latest(conversation, buf);
+    put_ids(buf, 2, conversation.messages.fresh());
+    put_ids(buf, 3, conversation.others.fresh());
+}
+
+fn put_latest(conversation: &Conversation, buf: &mut Vec<u8>) {
     let (writer, writer_agent) = match &conversation.writer {
         Writer::Customer => (0, &[][..]),
         Writer::Service(ix, agent) => (u64::from(ix.0) + 1, agent.as_ref().map_or(&[][..], Agent::as_bytes)),
     };
-    put::uint(buf, 1, conversation.seq);
-    put::uint(buf, 2, conversation.seq_of_others);
-    put::uint(buf, 3, writer);
-    put::text(buf, 4, writer_agent);
-    put::uint(buf, 5, conversation.warnings);
-    put::bytes(buf, 6, &ids(&conversation.messages));
-    put::bytes(buf, 7, &ids(&conversation.others));
-    if let Some(held) = &conversation.held {
-        put::message(buf, 8, |buf| {
-            put::uint(buf, 1, u64::from(held.service.0));
-            put::text(buf, 2, held.agent.as_bytes());
-            put::int(buf, 3, held.since_ms);
-            put::int(buf, 4, held.until_ms);
-            put::uint(buf, 5, u64::from(held.hold_for_s));
-        });
-    }
-    put::bool(buf, 9, conversation.opened);
+    put::message(buf, 1, |buf| {
+        put::uint(buf, 1, conversation.seq);
+        put::uint(buf, 2, conversation.seq_of_others);
+        put::uint(buf, 3, writer);
+        put::text(buf, 4, writer_agent);
+        put::uint(buf, 5, conversation.warnings);
+        if let Some(held) = &conversation.held {
+            put::message(buf, 6, |buf| {
+                put::uint(buf, 1, u64::from(held.service.0));
+                put::text(buf, 2, held.agent.as_bytes());
+                put::int(buf, 3, held.since_ms);
+                put::int(buf, 4, held.until_ms);
+                put::uint(buf, 5, u64::from(held.hold_for_s));
+            });
+        }
+        put::bool(buf, 7, conversation.opened);
+    });
+}
+
+fn put_ids(buf: &mut Vec<u8>, tag: u32, ids: impl Iterator<Item = IdHash>) {
+    let mut bytes = Vec::with_capacity(ids.size_hint().0 * size_of::<u128>());
+    ids.for_each(|id| bytes.extend_from_slice(&id.0.to_le_bytes()));
+    put::text(buf, tag, &bytes);
 }
 
 /// Reads a conversation's state.
@@ -205,7 +232,8 @@ pub fn encode_conversation(conversation: &Conversation, buf: &mut Vec<u8>) {
 pub fn decode_conversation(bytes: &[u8]) -> Result<Conversation, Damaged> {
     const DAMAGED: Damaged = Damaged("conversation");
     let stored = PbConversation::decode(bytes).map_err(|_| DAMAGED)?;
-    let held = stored.held.map(|held| {
+    let latest = PbLatest::decode(&*stored.latest).map_err(|_| DAMAGED)?;
+    let held = latest.held.map(|held| {
         Ok(Held {
             service: ServiceIx(u8::try_from(held.service).map_err(|_| DAMAGED)?),
             agent: Agent::new(&held.agent).map_err(|_| DAMAGED)?,
@@ -215,18 +243,18 @@ pub fn decode_conversation(bytes: &[u8]) -> Result<Conversation, Damaged> {
         })
     });
     Ok(Conversation {
-        opened: stored.opened,
-        seq: stored.seq,
-        writer: match stored.writer {
+        opened: latest.opened,
+        seq: latest.seq,
+        writer: match latest.writer {
             0 => Writer::Customer,
             ix => Writer::Service(
                 ServiceIx(u8::try_from(ix - 1).map_err(|_| DAMAGED)?),
-                optional_agent(&stored.writer_agent).ok_or(DAMAGED)?,
+                optional_agent(&latest.writer_agent).ok_or(DAMAGED)?,
             ),
         },
-        seq_of_others: stored.seq_of_others,
+        seq_of_others: latest.seq_of_others,
         held: held.transpose()?,
-        warnings: stored.warnings,
+        warnings: latest.warnings,
         messages: window(&stored.messages),
         others: window(&stored.others),
     })
@@ -293,12 +321,7 @@ fn optional_agent(text: &str) -> Option<Option<Agent>> {
     if text.is_empty() { Some(None) } else { Agent::new(text).ok().map(Some) }
 }
 
-fn ids(window: &Window) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(window.len() * 16);
-    window.iter().for_each(|id| bytes.extend_from_slice(&id.0.to_le_bytes()));
-    bytes
-}
-
-fn window(bytes: &[u8]) -> Window {
-    bytes.as_chunks::<16>().0.iter().map(|id| IdHash(u128::from_le_bytes(*id))).collect()
+fn window(pieces: &[Vec<u8>]) -> Window {
+    let ids = pieces.iter().flat_map(|piece| piece.as_chunks::<16>().0);
+    ids.map(|id| IdHash(u128::from_le_bytes(*id))).collect()
 }

@@ -1,8 +1,11 @@
-//! Reading several runs as one: of records with the same key, the one of the newest run.
+//! Reading several runs as one: of records with the same key, the one of the newest run, or all that add to each other.
 
 use std::sync::Arc;
 
-use super::run::{Cursor, Run};
+use super::{
+    block::Record,
+    run::{Cursor, Run},
+};
 use crate::{blob::Blobs, error::StoreError};
 
 /// Runs, newest first, and a place in each.
@@ -10,6 +13,8 @@ pub(super) struct Merged {
     inputs: Vec<(Arc<Run>, Cursor)>,
     /// The input that has the next record; `None` at the end.
     least: Option<usize>,
+    /// The next record's value, and whether it adds to what other runs have, where several inputs make it up.
+    joined: Option<(Vec<u8>, bool)>,
 }
 
 impl Merged {
@@ -18,19 +23,23 @@ impl Merged {
         let mut inputs = Vec::with_capacity(runs.len());
         for run in runs {
             let mut cursor = run.seek(from);
-            while cursor.record(run, blobs)?.is_some_and(|(key, _)| key < from) {
+            while cursor.record(run, blobs)?.is_some_and(|record| record.key < from) {
                 cursor.step();
             }
             inputs.push((Arc::clone(run), cursor));
         }
-        let mut merged = Self { inputs, least: None };
+        let mut merged = Self { inputs, least: None, joined: None };
         merged.settle(blobs)?;
         Ok(merged)
     }
 
     /// The next record; `None` at the end. [`Merged::step`] goes on.
-    pub(super) fn record(&self) -> Option<(&[u8], &[u8])> {
-        self.inputs.get(self.least?).and_then(|(_, cursor)| cursor.current())
+    pub(super) fn record(&self) -> Option<Record<'_>> {
+        let record = self.inputs.get(self.least?).and_then(|(_, cursor)| cursor.current())?;
+        Some(match &self.joined {
+            Some((value, adds)) => Record { value, adds: *adds, ..record },
+            None => record,
+        })
     }
 
     /// Passes the record, in every run that has its key.
@@ -39,9 +48,9 @@ impl Merged {
         // None of the newer ones has the key: it would have been theirs.
         let (_, rest) = self.inputs.split_at_mut(least);
         let Some(((_, first), others)) = rest.split_first_mut() else { return Ok(()) };
-        if let Some((key, _)) = first.current() {
+        if let Some(record) = first.current() {
             for (_, other) in others {
-                if other.current().is_some_and(|(theirs, _)| theirs == key) {
+                if other.current().is_some_and(|theirs| theirs.key == record.key) {
                     other.step();
                 }
             }
@@ -52,7 +61,7 @@ impl Merged {
 
     /// The first input, and so the newest, of those whose key is least.
     fn find_least(&self) -> Option<usize> {
-        let keys = self.inputs.iter().map(|(_, cursor)| cursor.current().map(|(key, _)| key));
+        let keys = self.inputs.iter().map(|(_, cursor)| cursor.current().map(|record| record.key));
         let mut least: Option<(usize, &[u8])> = None;
         for (at, key) in keys.enumerate() {
             if let Some(key) = key
@@ -62,6 +71,23 @@ impl Merged {
             }
         }
         least.map(|(at, _)| at)
+    }
+
+    /// The next record's value, if its newest part adds to an older one: down to the newest that does not.
+    fn join(&self) -> Option<(Vec<u8>, bool)> {
+        let inputs = self.inputs.get(self.least?..)?;
+        let mut records = inputs.iter().filter_map(|(_, cursor)| cursor.current());
+        let newest = records.next().filter(|newest| newest.adds)?;
+        let (mut values, mut adds) = (vec![newest.value], true);
+        for older in records.filter(|older| older.key == newest.key) {
+            values.push(older.value);
+            adds = older.adds;
+            if !adds {
+                break;
+            }
+        }
+        values.reverse();
+        Some((values.concat(), adds))
     }
 
     /// Loads the blocks that were come to, lets go of inputs that are at their end, and finds the next record.
@@ -75,6 +101,7 @@ impl Merged {
             }
         });
         self.least = self.find_least();
+        self.joined = self.join();
         failed.map_or(Ok(()), Err)
     }
 }

@@ -1,6 +1,7 @@
 //! Sorted runs: how records lie in sled. Each checkpoint writes what has changed as a new run, in key order and in
 //! blocks, and nothing is ever overwritten: that is what sled is fastest at, and why a checkpoint that is cut off
-//! leaves the one before whole. The newest run that has a key has its record.
+//! leaves the one before whole. The newest run that has a key has its record, or what was added to that since an older
+//! one: a record is what lies under its key, from the newest run on that does not add, in the order of the runs.
 //!
 //! - `run`: one run. `block`: a block's bytes. `filter`: which runs need not be asked for a key.
 //! - `merge`: several runs read as one. `pick`: which ones are made one, so that there are never many.
@@ -20,6 +21,7 @@ use std::{
     thread,
 };
 
+pub(crate) use self::block::Record;
 use self::{
     filter::Hash,
     merge::Merged,
@@ -112,24 +114,32 @@ impl Runs {
         Blobs { tree: &self.tree }
     }
 
-    /// The value of a key at the last checkpoint.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The value of a key at the last checkpoint, and of how many pieces it is.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, usize)>, StoreError> {
         self.tree.shared.check()?;
         let hash = Hash::of(key);
+        let mut added = Vec::new();
         for run in self.runs.iter().filter(|run| run.may_have(hash)) {
-            if let Some(value) = run.get(self.blobs(), key)? {
-                return Ok(Some(value));
+            match run.get(self.blobs(), key)? {
+                None => {}
+                Some((value, true)) => added.push(value),
+                Some((mut value, false)) => {
+                    added.iter().rev().for_each(|added| value.extend_from_slice(added));
+                    return Ok(Some((value, 1 + added.len())));
+                }
             }
         }
-        Ok(None)
+        let missing =
+            || format!("what the record {} of {} began with is missing", key.escape_ascii(), self.tree.name());
+        if added.is_empty() { Ok(None) } else { Err(self.tree.shared.damaged(missing())) }
     }
 
     /// Visits the records from `from` on, in key order, until `visit` says stop.
     pub(crate) fn scan(&self, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.tree.shared.check()?;
         let mut merged = Merged::new(&self.runs, from, self.blobs())?;
-        while let Some((key, value)) = merged.record() {
-            if visit(key, value)?.is_break() {
+        while let Some(record) = merged.record() {
+            if visit(record.key, record.value)?.is_break() {
                 break;
             }
             merged.step(self.blobs())?;
@@ -141,7 +151,7 @@ impl Runs {
     /// and written in a thread of their own while the next are filled.
     pub(crate) fn add(
         &mut self,
-        fill: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>) -> Result<(), StoreError>,
+        fill: impl FnOnce(&mut dyn FnMut(Record<'_>) -> Result<(), StoreError>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let blobs = self.blobs();
         let mut draft = Draft::new(self.next_id, self.filtered);
@@ -156,7 +166,7 @@ impl Runs {
             let writing = writing.map_err(StoreError::no_thread)?;
             // Nobody takes any more once writing has failed, which then says why.
             let put = &mut |key, bytes| give.send((key, bytes)).map_err(|_| StoreError::Broken);
-            let filled = fill(&mut |key, value| draft.push(key, value, put));
+            let filled = fill(&mut |record| draft.push(record, put));
             let run = filled.and_then(|()| if draft.is_empty() { Ok(None) } else { draft.finish(put).map(Some) });
             drop(give);
             writing.join().unwrap_or_else(|_| Err(blobs.tree.shared.damaged("writing a run panicked")))?;
@@ -217,14 +227,14 @@ impl Runs {
         let mut writer = blobs.writer();
         let put = &mut |mut key: Vec<u8>, bytes: Vec<u8>| blobs.put(&mut writer, &mut key, &bytes);
         let mut bytes = 0;
-        while let Some((key, value)) = merge.from.record() {
+        while let Some(record) = merge.from.record() {
             if bytes >= max_bytes {
                 writer.flush()?;
                 self.merge = Some(merge);
                 return Ok(0);
             }
-            bytes += key.len() + value.len();
-            merge.draft.push(key, value, put)?;
+            bytes += record.key.len() + record.value.len();
+            merge.draft.push(record, put)?;
             merge.from.step(blobs)?;
         }
         let run = merge.draft.finish(put)?;

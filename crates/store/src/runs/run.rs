@@ -3,7 +3,7 @@
 //! In sled: the run's number, what it is (a block, the index, the filter), the block's number, the piece's.
 
 use super::{
-    block,
+    block::{self, Record},
     filter::{Filter, Hash},
 };
 use crate::{blob::Blobs, error::StoreError};
@@ -11,9 +11,6 @@ use crate::{blob::Blobs, error::StoreError};
 const BLOCK: u8 = 0;
 const INDEX: u8 = 1;
 const FILTER: u8 = 2;
-
-/// A key and a value.
-pub(super) type Record<'a> = (&'a [u8], &'a [u8]);
 
 /// Takes a part of a run that is to be written: under which key, and its bytes.
 pub(super) type Put<'a> = dyn FnMut(Vec<u8>, Vec<u8>) -> Result<(), StoreError> + 'a;
@@ -60,14 +57,14 @@ impl Draft {
     }
 
     /// Adds the next record in key order; a block that is full goes to `put`.
-    pub(super) fn push(&mut self, key: &[u8], value: &[u8], put: &mut Put<'_>) -> Result<(), StoreError> {
+    pub(super) fn push(&mut self, record: Record<'_>, put: &mut Put<'_>) -> Result<(), StoreError> {
         if self.block.is_empty() {
-            self.run.index.push(key.into());
+            self.run.index.push(record.key.into());
         }
-        block::push(&mut self.block, key, value);
-        self.run.bytes += (key.len() + value.len()) as u64;
+        block::push(&mut self.block, record);
+        self.run.bytes += (record.key.len() + record.value.len()) as u64;
         if let Some(keys) = &mut self.keys {
-            keys.push(Hash::of(key));
+            keys.push(Hash::of(record.key));
         }
         if self.block.len() >= self.block_bytes { self.cut(put) } else { Ok(()) }
     }
@@ -85,7 +82,8 @@ impl Draft {
         self.cut(put)?;
         let Self { mut run, keys, .. } = self;
         let mut index = Vec::new();
-        run.index.iter().for_each(|first| block::push(&mut index, first, &[]));
+        let name = |first| Record { key: first, value: &[], adds: false };
+        run.index.iter().for_each(|first| block::push(&mut index, name(first)));
         put(key(run.id, INDEX, 0), index)?;
         if let Some(keys) = keys {
             let filter = Filter::new(&keys);
@@ -107,8 +105,8 @@ impl Run {
         let stored = blobs.get(&mut key(id, INDEX, 0))?.ok_or_else(missing)?;
         let mut index = Vec::new();
         let mut at = 0;
-        while let Some((first, _, next)) = block::record(&stored, at) {
-            index.push(first.into());
+        while let Some((first, next)) = block::record(&stored, at) {
+            index.push(first.key.into());
             at = next;
         }
         if at != stored.len() {
@@ -129,15 +127,15 @@ impl Run {
         self.filter.as_ref().is_none_or(|filter| filter.may_have(hash))
     }
 
-    /// The value of a key.
-    pub(super) fn get(&self, blobs: Blobs<'_>, wanted: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The value of a key, and whether it adds to what older runs have.
+    pub(super) fn get(&self, blobs: Blobs<'_>, wanted: &[u8]) -> Result<Option<(Vec<u8>, bool)>, StoreError> {
         let mut cursor = self.seek(wanted);
         if self.index.first().is_none_or(|first| **first > *wanted) {
             return Ok(None);
         }
-        while let Some((key, value)) = cursor.record(self, blobs)? {
-            if key >= wanted {
-                return Ok((key == wanted).then(|| value.to_vec()));
+        while let Some(record) = cursor.record(self, blobs)? {
+            if record.key >= wanted {
+                return Ok((record.key == wanted).then(|| (record.value.to_vec(), record.adds)));
             }
             cursor.step();
         }
@@ -176,9 +174,9 @@ impl Cursor {
             self.at = 0;
         }
         match block::record(&self.block, self.at) {
-            Some((key, value, next)) => {
+            Some((record, next)) => {
                 self.next_at = next;
-                Ok(Some((key, value)))
+                Ok(Some(record))
             }
             None => Err(blobs.tree.shared.damaged(format!("a block of run {} cannot be read", run.id))),
         }
@@ -186,7 +184,7 @@ impl Cursor {
 
     /// The record that [`Cursor::record`] gave last, once more.
     pub(super) fn current(&self) -> Option<Record<'_>> {
-        block::record(&self.block, self.at).map(|(key, value, _)| (key, value))
+        block::record(&self.block, self.at).map(|(record, _)| record)
     }
 
     /// Goes on to the next record.

@@ -15,14 +15,21 @@ const OVERHEAD_BYTES: usize = 72;
 const SLACK_PART: usize = 32;
 
 /// One record.
-struct Entry<T> {
-    key: Key,
-    value: T,
-    /// Whether there is one in a run, which must not show through.
-    stored: bool,
-    weight: usize,
+pub(super) struct Entry<T> {
+    pub(super) key: Key,
+    pub(super) value: T,
+    /// What runs have of it, which must not show through; `None` if none has anything.
+    pub(super) stored: Option<Stored>,
+    pub(super) weight: usize,
     dirty: bool,
     used: bool,
+}
+
+/// What runs have of a record.
+#[derive(Clone, Copy)]
+pub(super) struct Stored {
+    pub(super) bytes: usize,
+    pub(super) pieces: usize,
 }
 
 /// Where a record is.
@@ -101,7 +108,7 @@ impl<T> Cache<T> {
         places.iter().for_each(|(at, with)| touch(&self.entries[*at].value, *with));
     }
 
-    pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {
+    pub(super) fn insert(&mut self, key: &[u8], value: T, stored: Option<Stored>) -> usize {
         let (at, weight) = (self.entries.len(), self.weight(key, &value));
         self.entries.push(Box::new(Entry {
             key: Key::from_slice(key),
@@ -147,19 +154,22 @@ impl<T> Cache<T> {
     }
 
     /// The dirty records that are to be written, in the order of their keys; `keep` says which are worth it.
-    pub(super) fn dirty_in_key_order(&self, keep: fn(&T) -> bool) -> Vec<(&[u8], &T)> {
-        let is_due = |entry: &&Entry<T>| entry.dirty && (entry.stored || keep(&entry.value));
-        let mut dirty: Vec<_> = self.entries.iter().map(|entry| &**entry).filter(is_due).collect();
+    pub(super) fn dirty_in_key_order(&mut self, keep: fn(&T) -> bool) -> Vec<&mut Entry<T>> {
+        self.settle();
+        let is_due = |entry: &&mut Entry<T>| entry.dirty && (entry.stored.is_some() || keep(&entry.value));
+        let mut dirty: Vec<_> = self.entries.iter_mut().map(|entry| &mut **entry).filter(is_due).collect();
         dirty.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        dirty.into_iter().map(|entry| (&*entry.key, &entry.value)).collect()
+        dirty
     }
 
     /// Makes every record clean: those that were due are written.
-    pub(super) fn clean(&mut self, keep: fn(&T) -> bool) {
+    pub(super) fn clean(&mut self, kept: Option<fn(&mut T)>) {
         self.settle();
         for entry in self.entries.iter_mut().filter(|entry| entry.dirty) {
             entry.dirty = false;
-            entry.stored |= keep(&entry.value);
+            if let Some(kept) = kept {
+                kept(&mut entry.value);
+            }
         }
         self.dirty_bytes = 0;
     }

@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Codec, Database, Identity, Opened, Options, Store, StoreError, Table, open};
+use crate::{Codec, Database, Growth, Identity, Opened, Options, Store, StoreError, Table, open};
 
 /// A record of the tests: bytes; an empty one is not stored.
 type Bytes = Vec<u8>;
@@ -22,6 +22,52 @@ const CODEC: Codec<Bytes> = Codec {
     decode: |bytes| if bytes == b"undecodable" { Err("it says so".into()) } else { Ok(bytes.to_vec()) },
     weigh: |record| size_of::<Bytes>() + record.capacity(),
     keep: |record| !record.is_empty(),
+    growth: None,
+};
+
+/// A record that grows, and of which a part only counts as it was last.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Grown {
+    latest: Bytes,
+    all: Bytes,
+    kept: usize,
+}
+
+impl Grown {
+    fn write(&self, from: usize, bytes: &mut Vec<u8>) {
+        let all = &self.all[from..];
+        for part in [&self.latest, all] {
+            bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+    }
+
+    fn read(mut bytes: &[u8]) -> Option<Self> {
+        let mut part = || {
+            let (length, rest) = bytes.split_first_chunk()?;
+            let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            bytes = rest;
+            Some(part.to_vec())
+        };
+        let mut read = Self::default();
+        while let Some(latest) = part() {
+            read.latest = latest;
+            read.all.extend(part()?);
+        }
+        read.kept = read.all.len();
+        Some(read)
+    }
+}
+
+const GROWN: Codec<Grown> = Codec {
+    encode: |record, bytes| record.write(0, bytes),
+    decode: |bytes| Grown::read(bytes).ok_or_else(|| "it is cut off".into()),
+    weigh: |record| size_of::<Grown>() + record.latest.len() + record.all.len(),
+    keep: |record| !record.all.is_empty(),
+    growth: Some(Growth {
+        encode: |record, bytes| record.write(record.kept, bytes),
+        kept: |record| record.kept = record.all.len(),
+    }),
 };
 
 const OPTIONS: Options = Options { sled_cache_bytes: 4 << 20, snapshot_bytes: 20_000 };

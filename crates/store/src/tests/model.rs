@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use proptest::prelude::*;
 
-use super::{Alone, Bytes, CODEC, reopen, rows};
+use super::{Alone, Bytes, CODEC, GROWN, Grown, reopen, rows};
 use crate::{Journal, Rows, Table};
 
 /// What the store must hold.
 #[derive(Clone, Default, Debug, PartialEq)]
 struct Model {
     records: BTreeMap<Bytes, Bytes>,
+    grown: BTreeMap<Bytes, Grown>,
     rows: BTreeMap<Bytes, Bytes>,
     lists: BTreeMap<String, Vec<Bytes>>,
 }
@@ -18,6 +19,10 @@ struct Model {
 #[derive(Clone, Debug)]
 enum Op {
     Write {
+        key: Bytes,
+        length: usize,
+    },
+    Grow {
         key: Bytes,
         length: usize,
     },
@@ -53,6 +58,8 @@ fn op() -> impl Strategy<Value = Op> {
     let length = prop_oneof![3 => 0_usize..40, 1 => Just(7_000), 1 => Just(15_000)];
     prop_oneof![
         8 => (key.clone(), length.clone()).prop_map(|(key, length)| Op::Write { key, length }),
+        12 => (key.clone(), prop_oneof![4 => 0_usize..40, 1 => Just(3_000)])
+            .prop_map(|(key, length)| Op::Grow { key, length }),
         8 => (key.clone(), length).prop_map(|(key, length)| Op::Put { key, length }),
         6 => prop_oneof![Just(1_usize), Just(10_000), Just(1_000_000)].prop_map(|max_bytes| Op::Tidy { max_bytes }),
         2 => key.prop_map(|key| Op::Read { key }),
@@ -71,6 +78,7 @@ struct Run<'a> {
     dir: &'a Path,
     store: Alone,
     table: Table<Bytes>,
+    grown: Table<Grown>,
     rows: Rows,
     journal: Journal,
     now: Model,
@@ -84,15 +92,15 @@ impl<'a> Run<'a> {
     fn new(dir: &'a Path) -> Self {
         let store = reopen(dir);
         let (table, journal) = (store.table("t", CODEC).unwrap(), store.journal("j").unwrap());
-        let rows = store.rows("r").unwrap();
+        let (grown, rows) = (store.table("g", GROWN).unwrap(), store.rows("r").unwrap());
         let (now, committed) = Default::default();
-        Self { dir, store, table, rows, journal, now, committed, checkpoints: 0, ticket: 0, fill: 0 }
+        Self { dir, store, table, grown, rows, journal, now, committed, checkpoints: 0, ticket: 0, fill: 0 }
     }
 
     /// Opens the store again, as the process that ended left it.
     fn restart(self) -> Self {
-        let Self { dir, store, table, rows, journal, committed, checkpoints, fill, .. } = self;
-        drop((table, rows, journal, store));
+        let Self { dir, store, table, grown, rows, journal, committed, checkpoints, fill, .. } = self;
+        drop((table, grown, rows, journal, store));
         let mut run = Self { now: committed.clone(), committed, checkpoints, fill, ..Self::new(dir) };
         assert_eq!(
             run.store.position(),
@@ -105,7 +113,8 @@ impl<'a> Run<'a> {
     fn checkpoint(&mut self, writes: u64) -> bool {
         self.store.fault_after(writes);
         let position = (self.checkpoints + 1).to_be_bytes();
-        let parts: &mut [&mut dyn crate::Part] = &mut [&mut self.table, &mut self.rows, &mut self.journal];
+        let parts: &mut [&mut dyn crate::Part] =
+            &mut [&mut self.table, &mut self.grown, &mut self.rows, &mut self.journal];
         let done = self.store.checkpoint(&position, parts).is_ok();
         self.store.fault_after(u64::MAX);
         assert_eq!(done, self.store.position() == Some(&position));
@@ -124,7 +133,16 @@ impl<'a> Run<'a> {
                 self.table.write(key).unwrap().clone_from(&value);
                 self.now.records.insert(key.clone(), value);
             }
+            Op::Grow { key, length } => {
+                self.fill = self.fill.wrapping_add(1);
+                for grown in [self.grown.write(key).unwrap(), self.now.grown.entry(key.clone()).or_default()] {
+                    grown.latest = vec![self.fill; 9];
+                    grown.all.resize(grown.all.len() + length, self.fill);
+                }
+            }
             Op::Read { key } => {
+                let grown = self.now.grown.get(key).map(|grown| &grown.all).cloned().unwrap_or_default();
+                assert_eq!(self.grown.read(key).unwrap().all, grown);
                 assert_eq!(Some(self.table.read(key).unwrap()), self.now.records.get(key).or(Some(&vec![])));
             }
             Op::Put { key, length } => {
@@ -135,6 +153,7 @@ impl<'a> Run<'a> {
             }
             Op::Tidy { max_bytes } => {
                 self.table.tidy(*max_bytes).unwrap();
+                self.grown.tidy(*max_bytes).unwrap();
                 self.rows.tidy(*max_bytes).unwrap();
             }
             Op::Append { list, length, times } => self.append(&format!("list-{list}"), *length, *times),
@@ -144,7 +163,10 @@ impl<'a> Run<'a> {
                 self.ticket += 1;
                 self.journal.seal(self.ticket);
             }
-            Op::Trim => self.table.trim(4_000),
+            Op::Trim => {
+                self.table.trim(4_000);
+                self.grown.trim(4_000);
+            }
             Op::Checkpoint => assert!(self.checkpoint(u64::MAX)),
             Op::Fault { writes } => {
                 if !self.checkpoint(*writes) {
@@ -154,8 +176,8 @@ impl<'a> Run<'a> {
             Op::Crash => return self.restart(),
             Op::Close => {
                 assert!(self.checkpoint(u64::MAX));
-                let Self { dir, store, table, rows, journal, now, committed, checkpoints, fill, .. } = self;
-                drop((table, rows, journal));
+                let Self { dir, store, table, grown, rows, journal, now, committed, checkpoints, fill, .. } = self;
+                drop((table, grown, rows, journal));
                 store.close().unwrap();
                 return Self { now, committed, checkpoints, fill, ..Self::new(dir) };
             }
@@ -182,6 +204,22 @@ impl<'a> Run<'a> {
         kept.retain(|_, value| !value.is_empty());
         assert_eq!(BTreeMap::from_iter(rows(&self.table)), kept);
         assert!(rows(&self.table).is_sorted());
+        for (key, value) in self.now.grown.iter().filter(|(_, value)| !value.all.is_empty()) {
+            let read = self.grown.read(key).unwrap();
+            assert_eq!((&read.latest, &read.all), (&value.latest, &value.all), "{key:?}");
+        }
+        let mut grown = BTreeMap::new();
+        let mut visit = |key: &[u8], value: Grown| {
+            grown.insert(key.to_vec(), (value.latest, value.all));
+            Ok(ControlFlow::Continue(()))
+        };
+        self.grown.scan(b"", &mut visit).unwrap();
+        let grown_kept = self.committed.grown.iter().filter(|(_, value)| !value.all.is_empty());
+        assert!(
+            grown
+                .into_iter()
+                .eq(grown_kept.map(|(key, value)| (key.clone(), (value.latest.clone(), value.all.clone()))))
+        );
         let mut found = Vec::new();
         let mut visit = |key: &[u8], value: &[u8]| {
             found.push((key.to_vec(), value.to_vec()));

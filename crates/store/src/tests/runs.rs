@@ -45,6 +45,73 @@ fn runs_stay_few_and_say_the_same() {
     }
 }
 
+/// Bytes that hardly get fewer by compression.
+fn noise(length: usize) -> Bytes {
+    let mut seed = 7_u64;
+    let next = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+/// After which of the checkpoints, of a record that grows by so much before each, all of it was written.
+fn wholes(latest_bytes: usize, grows_by: usize, checkpoints: usize) -> Vec<usize> {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut table = store.table("t", GROWN).unwrap();
+    let stored = |store: &Alone| -> usize {
+        store.in_sled("s/table/t", |tree| tree.iter().values().map(|value| value.unwrap().len()).sum())
+    };
+    *table.write(b"key").unwrap() = Grown { latest: noise(latest_bytes), all: noise(8_000), kept: 0 };
+    store.checkpoint(&[], &mut [&mut table]).unwrap();
+    let mut wholes = Vec::new();
+    for checkpoint in 1..=checkpoints {
+        let before = stored(&store);
+        table.write(b"key").unwrap().all.extend(noise(grows_by));
+        store.checkpoint(&[], &mut [&mut table]).unwrap();
+        if stored(&store) - before >= 8_000 {
+            wholes.push(checkpoint);
+        }
+        if checkpoint % 2 == 0 {
+            table.trim(0);
+        }
+        assert_eq!(table.read(b"key").unwrap().all.len(), 8_000 + grows_by * checkpoint);
+    }
+    while table.tidy(100_000).unwrap() == 0 {}
+    store.checkpoint(&[], &mut [&mut table]).unwrap();
+    table.trim(0);
+    assert_eq!(table.read(b"key").unwrap().all.len(), 8_000 + grows_by * checkpoints);
+    wholes
+}
+
+#[test]
+fn what_a_record_grew_by_is_written_alone() {
+    assert_eq!(wholes(10, 20, 40), [16, 32], "until there are many pieces");
+    assert_eq!(wholes(1_000, 20, 15), [5, 10, 15], "until what they all say takes much room");
+    assert_eq!(wholes(10, 8_000, 2), [1, 2], "if it is little");
+}
+
+#[test]
+fn a_part_without_what_it_adds_to_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut table = store.table("t", GROWN).unwrap();
+    table.write(b"key").unwrap().all.resize(1_000, 1);
+    store.checkpoint(&[], &mut [&mut table]).unwrap();
+    // As if the first run had been lost.
+    let manifest = {
+        table.write(b"key").unwrap().all.push(2);
+        store.checkpoint(&[], &mut [&mut table]).unwrap();
+        table.trim(0);
+        crate::fields::Writer::default().number(1).number(2).number(6).seal()
+    };
+    drop(table);
+    let tree = crate::tree::Tree::take(&store.shared, "table/t".into()).unwrap();
+    let runs = crate::runs::Runs::open(tree, true, Some(&manifest)).unwrap();
+    assert!(matches!(runs.get(b"key"), Err(StoreError::Damaged { .. })));
+}
+
 #[test]
 fn of_the_same_key_the_last_row_counts() {
     let dir = tempfile::tempdir().unwrap();

@@ -9,7 +9,8 @@ use partyline_ledger::{
 use proptest::prelude::*;
 
 use crate::state::{
-    decode_conversation, decode_entry, decode_number, encode_conversation, encode_entry, encode_number,
+    decode_conversation, decode_entry, decode_number, encode_conversation, encode_conversation_growth, encode_entry,
+    encode_number,
 };
 
 fn window() -> impl Strategy<Value = Window> {
@@ -129,6 +130,28 @@ proptest! {
     #[test]
     fn conversations(conversation in conversation()) {
         prop_assert_eq!(decode_conversation(&encoded(&conversation, encode_conversation)), Ok(conversation));
+    }
+
+    /// What it grew by, behind what it was: the same as all of it, however often.
+    #[test]
+    fn growth_of_conversations(
+        mut conversation in conversation(),
+        changes in prop::collection::vec((conversation(), 0_usize..300), 1..4),
+    ) {
+        let mut bytes = encoded(&conversation, encode_conversation);
+        for (next, ids) in changes {
+            conversation.kept();
+            next.messages.iter().take(ids).for_each(|id| conversation.messages.remember(id));
+            next.others.iter().take(ids).for_each(|id| conversation.others.remember(id));
+            let Conversation { messages, others, .. } = conversation;
+            conversation = Conversation { messages, others, ..next };
+            encode_conversation_growth(&conversation, &mut bytes);
+            prop_assert_eq!(decode_conversation(&bytes), Ok(conversation.clone()));
+        }
+        conversation.kept();
+        bytes.truncate(0);
+        encode_conversation_growth(&conversation, &mut bytes);
+        prop_assert!(bytes.len() < 300, "what is kept already is left out");
     }
 
     #[test]
