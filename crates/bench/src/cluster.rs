@@ -92,17 +92,11 @@ pub fn config(setup: &Setup, properties: &[(&str, &str)]) -> ClientConfig {
     config
 }
 
-/// A consumer of a whole topic from its beginning, in no group, that fetches ahead generously, and what comes of it; with
-/// more properties.
+/// A consumer in no group that fetches ahead generously; with more properties.
 ///
 /// # Errors
 /// If it cannot be made.
-pub fn consumer(
-    setup: &Setup,
-    topic: &str,
-    bounds: &[Bounds],
-    properties: &[(&str, &str)],
-) -> anyhow::Result<(Inflow<DefaultConsumerContext>, Arc<BaseConsumer>)> {
+pub fn consumer(setup: &Setup, properties: &[(&str, &str)]) -> anyhow::Result<Arc<BaseConsumer>> {
     let mut config = config(
         setup,
         &[
@@ -121,17 +115,35 @@ pub fn consumer(
     for (name, value) in properties {
         config.set(*name, *value);
     }
-    let consumer: BaseConsumer = config.create().context("making a consumer")?;
-    let consumer = Arc::new(consumer);
-    let inflow = Inflow::new(Arc::clone(&consumer));
+    Ok(Arc::new(config.create().context("making a consumer")?))
+}
+
+/// Begins to read a whole topic, with rust-rdkafka's own calls.
+///
+/// # Errors
+/// If no broker answers.
+pub fn assign(consumer: &BaseConsumer, topic: &str, bounds: &[Bounds]) -> anyhow::Result<()> {
     let mut list = TopicPartitionList::new();
     for of in bounds {
-        let partition = i32::try_from(of.partition)?;
-        inflow.draw(topic, partition)?;
-        list.add_partition_offset(topic, partition, Offset::Offset(i64::try_from(of.begin)?))?;
+        let at = Offset::Offset(i64::try_from(of.begin)?);
+        list.add_partition_offset(topic, i32::try_from(of.partition)?, at)?;
     }
     // An answer from a broker starts it at once; by itself it would look for one every 500 ms.
     consumer.fetch_metadata(Some(topic), REQUEST)?;
-    consumer.assign(&list)?;
-    Ok((inflow, consumer))
+    Ok(consumer.assign(&list)?)
+}
+
+/// Begins to read a whole topic, many records at once.
+///
+/// # Errors
+/// If no broker answers.
+pub fn draw(
+    consumer: &Arc<BaseConsumer>,
+    topic: &str,
+    bounds: &[Bounds],
+) -> anyhow::Result<Inflow<DefaultConsumerContext>> {
+    let inflow = Inflow::new(Arc::clone(consumer));
+    bounds.iter().try_for_each(|of| anyhow::Ok(inflow.draw(topic, i32::try_from(of.partition)?)?))?;
+    assign(consumer, topic, bounds)?;
+    Ok(inflow)
 }

@@ -1,6 +1,9 @@
 //! The limit: what the Kafka client itself can do of the projector's job. Reads a command, writes as many rows of the
 //! same sizes to the view topics, positions in the same transactions; no rules, no store, no group.
 //!
+//! Records are taken from librdkafka and rows handed to it many at once, as the projector does, or with rust-rdkafka's own
+//! calls, which are for one at a time: what the client allows to whoever does not go round it.
+//!
 //! One thread reads ahead. Several write and commit, each some of the partitions: while one waits for its commit, another
 //! sends. They are as far ahead of each other as memory reasonably allows.
 
@@ -20,16 +23,17 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use partyline_log::{Backend as _, Bounds, Record, Records};
 use rdkafka::{
-    ClientContext, Offset, TopicPartitionList,
-    consumer::{Consumer as _, ConsumerGroupMetadata, DefaultConsumerContext},
-    producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext},
+    ClientContext, Message as _, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _, ConsumerGroupMetadata, DefaultConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
 };
 
 use self::produce::Lender;
 use crate::{
     args::{self, Setup},
     cluster::{self, REQUEST},
-    consume::{Inflow, Taken},
+    consume::Inflow,
     figures::{Measured, Meter},
     load::pause,
     read::PATIENCE,
@@ -73,7 +77,13 @@ pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
     let kafka = cluster::connect(setup)?;
     let topic = &*kafka.topics().commands;
     let bounds = kafka.bounds(topic)?;
-    let (inflow, consumer) = cluster::consumer(setup, topic, &bounds, &[])?;
+    let consumer = cluster::consumer(setup, &[])?;
+    let source = if args.one_by_one {
+        cluster::assign(&consumer, topic, &bounds)?;
+        Source::OneByOne(&consumer)
+    } else {
+        Source::Many(cluster::draw(&consumer, topic, &bounds)?)
+    };
     let targets: Vec<String> = cluster::limit_topics(kafka.topics()).map(|topic| topic.to_string()).collect();
     let count = args.producers.min(u32::try_from(bounds.len())?);
     let (commands, rows) = thread::scope(|scope| {
@@ -95,7 +105,7 @@ pub fn limit(setup: &Setup, args: &args::Limit) -> anyhow::Result<Measured> {
             passing.push(scope.spawn(move || pass.run(&chunks)));
         }
         // Dropped with its ends of the channels, so that those who wait there learn of its failure.
-        let read = scope.spawn(move || read_ahead(&inflow, &bounds, lanes));
+        let read = scope.spawn(move || read_ahead(&source, &bounds, lanes));
         let mut total = (0, 0);
         for pass in passing {
             let (commands, rows) = pass.join().map_err(|_| anyhow!("a producer panicked"))??;
@@ -119,21 +129,45 @@ fn producer(setup: &Setup, args: &args::Limit, lane: u32) -> anyhow::Result<Base
     Ok(producer)
 }
 
+/// Where commands come from.
+enum Source<'a> {
+    Many(Inflow<DefaultConsumerContext>),
+    OneByOne(&'a BaseConsumer),
+}
+
 /// A partition's records always go the same lane.
-fn read_ahead(
-    inflow: &Inflow<DefaultConsumerContext>,
-    bounds: &[Bounds],
-    lanes: Vec<SyncSender<Records>>,
-) -> anyhow::Result<()> {
+fn read_ahead(source: &Source<'_>, bounds: &[Bounds], lanes: Vec<SyncSender<Records>>) -> anyhow::Result<()> {
     let mut left: u64 = bounds.iter().map(|of| of.end - of.begin).sum();
     let mut chunks: Vec<Records> = lanes.iter().map(|_| Records::default()).collect();
     while left > 0 {
         let mut taken = Ok(true);
-        let came = inflow.take(PATIENCE, |record| {
-            left = left.saturating_sub(1);
-            taken = pass_on(record, &mut chunks, &lanes);
-            if left > 0 && matches!(taken, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        let came = match source {
+            Source::Many(inflow) => inflow.take(PATIENCE, |record| {
+                left = left.saturating_sub(1);
+                taken = match record.error() {
+                    Some(error) => Err(anyhow!("{error}: {}", record.reason())),
+                    None => {
+                        pass_on(record.partition(), record.offset(), record.key(), record.value(), &mut chunks, &lanes)
+                    }
+                };
+                if left > 0 && matches!(taken, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            }),
+            Source::OneByOne(consumer) => match consumer.poll(PATIENCE).transpose()? {
+                None => false,
+                Some(record) => {
+                    left = left.saturating_sub(1);
+                    taken = pass_on(
+                        record.partition(),
+                        record.offset(),
+                        record.key(),
+                        record.payload(),
+                        &mut chunks,
+                        &lanes,
+                    );
+                    true
+                }
+            },
+        };
         anyhow::ensure!(came, "nothing more came");
         if !taken? {
             return Ok(());
@@ -145,15 +179,18 @@ fn read_ahead(
 }
 
 /// Adds a record to its lane's chunk, and hands that on once it is full; whether somebody takes it.
-fn pass_on(record: &Taken<'_>, chunks: &mut [Records], lanes: &[SyncSender<Records>]) -> anyhow::Result<bool> {
-    if let Some(error) = record.error() {
-        anyhow::bail!("{error}: {}", record.reason());
-    }
-    let partition = u32::try_from(record.partition())?;
+fn pass_on(
+    partition: i32,
+    offset: i64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    chunks: &mut [Records],
+    lanes: &[SyncSender<Records>],
+) -> anyhow::Result<bool> {
+    let (partition, offset) = (u32::try_from(partition)?, u64::try_from(offset)?);
     let lane = partition as usize % lanes.len();
     let (Some(chunk), Some(full)) = (chunks.get_mut(lane), lanes.get(lane)) else { return Ok(true) };
-    let offset = u64::try_from(record.offset())?;
-    chunk.push(Record { partition, offset, at_ms: 0, key: record.key(), value: record.value(), headers: &[] });
+    chunk.push(Record { partition, offset, at_ms: 0, key, value, headers: &[] });
     Ok(chunk.len() < CHUNK_RECORDS || full.send(std::mem::take(chunk)).is_ok())
 }
 
@@ -191,7 +228,11 @@ impl Pass {
                 self.lender.producer().begin_transaction()?;
             }
             chunk.iter().try_for_each(|record| self.pass(record))?;
-            self.hand_over()?;
+            if self.args.one_by_one {
+                self.send()?
+            } else {
+                self.hand_over()?
+            }
             open += chunk.len();
             if open >= self.args.transaction_commands {
                 self.commit()?;
@@ -251,6 +292,25 @@ impl Pass {
             }
             rows.clear();
         }
+        Ok(())
+    }
+
+    /// As `hand_over`, with rust-rdkafka's own call.
+    fn send(&mut self) -> anyhow::Result<()> {
+        let Rows { of_commands, by_target } = &mut self.rows_of_chunk;
+        for ((target, partition), rows) in by_target.iter_mut() {
+            let topic = self.targets.get(*target).context("no such topic")?;
+            for (key, value) in rows.drain(..).filter_map(|row| of_commands.get(row)) {
+                let record = BaseRecord::to(topic).partition(i32::try_from(*partition)?).key(key).payload(value);
+                let mut sent = self.lender.producer().send(record);
+                while let Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) = sent {
+                    pause(self.lender.producer());
+                    sent = self.lender.producer().send(record);
+                }
+                sent.map_err(|(error, _)| error)?;
+            }
+        }
+        of_commands.clear();
         Ok(())
     }
 

@@ -35,7 +35,7 @@ pub fn read(setup: &Setup, kafka: &Kafka, topic: &str) -> anyhow::Result<u64> {
     // The end of a partition is told apart from the last record: transactions' markers take offsets too.
     // A broker that has no more keeps the last question for so long.
     let properties = [("enable.partition.eof", "true"), ("fetch.wait.max.ms", "10")];
-    let (inflow, _) = cluster::consumer(setup, topic, &bounds, &properties)?;
+    let inflow = cluster::draw(&cluster::consumer(setup, &properties)?, topic, &bounds)?;
     let (mut records, mut bytes, mut open) = (0_u64, 0, bounds.len());
     while open > 0 {
         let mut failed = Ok(());

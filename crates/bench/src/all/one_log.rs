@@ -16,10 +16,16 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
     let read = this(&log, "read", &[])?;
     let mut project = this(&log, "catch-up", &[])?;
     if parts.contains(&Part::CatchUp) {
-        let limit = limit(runs, &log, variant, &shape(&project))?;
-        compare(&mut project, "to_limit", &limit);
+        let [limit, client] = limits(runs, &log, variant, &mut project)?;
         compare(&mut project, "to_read", &read);
-        for (name, said) in [("load", load), ("bare read", read), ("the limit", limit), ("project", project)] {
+        let said = [
+            ("load", load),
+            ("bare read", read),
+            ("the limit", limit),
+            ("the limit, one by one", client),
+            ("project", project),
+        ];
+        for (name, said) in said {
             runs.series.add("catch-up", &format!("{variant}: {name}"), said);
         }
     }
@@ -32,8 +38,8 @@ pub fn growth(runs: &mut Runs<'_>, size: &str, workload: &[String]) -> anyhow::R
     let log = runs.new_log();
     this(&log, "load", workload)?;
     let mut project = this(&log, "catch-up", &[])?;
-    let limit = limit(runs, &log, &several(runs.plan), &shape(&project))?;
-    compare(&mut project, "to_limit", &limit);
+    let variant = several(runs.plan);
+    limits(runs, &log, &variant, &mut project)?;
     runs.series.add("growth", size, project);
     cluster::delete_topics(&log)
 }
@@ -49,13 +55,24 @@ const LIMITS: [&[&str]; 4] = [
 /// Each so often: the broker may yet have to warm up.
 const TRIES: usize = 2;
 
+/// The limit as the projector could reach it, and with the client's own calls.
+fn limits(runs: &mut Runs<'_>, log: &Setup, variant: &str, project: &mut Value) -> anyhow::Result<[Value; 2]> {
+    let mut shape = shape(project);
+    let limit = limit(runs, log, variant.to_owned(), &shape)?;
+    shape.push("--one-by-one".to_owned());
+    let client = self::limit(runs, log, format!("{variant}, one by one"), &shape)?;
+    compare(project, "to_limit", &limit);
+    compare(project, "to_client", &client);
+    Ok([limit, client])
+}
+
 /// The limit, with the settings that were the fastest when a log like this was first measured.
-fn limit(runs: &mut Runs<'_>, log: &Setup, variant: &str, shape: &[String]) -> anyhow::Result<Value> {
+fn limit(runs: &mut Runs<'_>, log: &Setup, variant: String, shape: &[String]) -> anyhow::Result<Value> {
     let measure = |settings: &[&str]| {
         let settings = settings.iter().map(|&word| word.to_owned());
         this(log, "limit", &shape.iter().cloned().chain(settings).collect::<Vec<_>>())
     };
-    let settings = match runs.limits.get(variant) {
+    let settings = match runs.limits.get(&variant) {
         Some(settings) => *settings,
         None => {
             let mut fastest = (0.0, LIMITS[0]);
@@ -65,7 +82,7 @@ fn limit(runs: &mut Runs<'_>, log: &Setup, variant: &str, shape: &[String]) -> a
                     fastest = (rate, settings);
                 }
             }
-            runs.limits.insert(variant.to_owned(), fastest.1);
+            runs.limits.insert(variant, fastest.1);
             fastest.1
         }
     };

@@ -110,6 +110,9 @@ pub struct Limit {
     /// A transaction takes so many commands at most
     #[arg(long, value_name = "N", default_value_t = 50_000)]
     pub transaction_commands: usize,
+    /// With rust-rdkafka's own calls, a record at a time
+    #[arg(long)]
+    pub one_by_one: bool,
     /// A property of librdkafka's producer, over the tuned ones; may be repeated
     #[arg(short = 'X', value_name = "KEY=VALUE")]
     pub properties: Vec<String>,

@@ -26,11 +26,16 @@ const CPU: Column = ("CPU s/M", "cpu_s", Unit::PerMillion);
 const BROKER: Column = ("broker CPU s/M", "broker_cpu_s", Unit::PerMillion);
 const MEMORY: Column = ("memory MB", "peak_rss_bytes", Unit::Megabytes);
 const TO_LIMIT: Column = ("of the limit", "to_limit", Unit::Percent);
+const TO_CLIENT: Column = ("of it one by one", "to_client", Unit::Percent);
 const STORE: Column = ("store MB", "store_bytes", Unit::Megabytes);
 
 /// Each table, the head of its first column, and its other columns.
 const TABLES: &[(&str, &str, &[Column])] = &[
-    ("catch-up", "log", &[RATE, ROWS, CPU, BROKER, MEMORY, TO_LIMIT, ("of the read", "to_read", Unit::Percent)]),
+    (
+        "catch-up",
+        "log",
+        &[RATE, ROWS, CPU, BROKER, MEMORY, TO_LIMIT, TO_CLIENT, ("of the read", "to_read", Unit::Percent)],
+    ),
     (
         "latency",
         "commands/s",
@@ -78,7 +83,7 @@ const TABLES: &[(&str, &str, &[Column])] = &[
             ("meanwhile ms", "meanwhile.p99_ms", Unit::Milliseconds),
         ],
     ),
-    ("growth", "commands", &[RATE, CPU, BROKER, MEMORY, STORE, TO_LIMIT]),
+    ("growth", "commands", &[RATE, CPU, BROKER, MEMORY, STORE, TO_LIMIT, TO_CLIENT]),
     (
         "embedded",
         "log",
