@@ -135,39 +135,47 @@ enum Source<'a> {
     OneByOne(&'a BaseConsumer),
 }
 
+impl Source<'_> {
+    /// Visits what is there, and waits for the first of it. Takes no more once `visit` says so. Whether anything came.
+    fn take(&self, mut visit: impl FnMut(anyhow::Result<Record<'_>>) -> ControlFlow<()>) -> anyhow::Result<bool> {
+        match self {
+            Self::Many(inflow) => Ok(inflow.take(PATIENCE, |taken| {
+                visit(match taken.error() {
+                    None => record(taken.partition(), taken.offset(), taken.key(), taken.value()),
+                    Some(error) => Err(anyhow!("{error}: {}", taken.reason())),
+                })
+            })),
+            Self::OneByOne(consumer) => {
+                let Some(message) = consumer.poll(PATIENCE).transpose()? else { return Ok(false) };
+                // There is no more to take in any case.
+                let _ = visit(record(message.partition(), message.offset(), message.key(), message.payload()));
+                Ok(true)
+            }
+        }
+    }
+}
+
+fn record<'a>(
+    partition: i32,
+    offset: i64,
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+) -> anyhow::Result<Record<'a>> {
+    let (partition, offset) = (u32::try_from(partition)?, u64::try_from(offset)?);
+    Ok(Record { partition, offset, at_ms: 0, key, value, headers: &[] })
+}
+
 /// A partition's records always go the same lane.
 fn read_ahead(source: &Source<'_>, bounds: &[Bounds], lanes: Vec<SyncSender<Records>>) -> anyhow::Result<()> {
     let mut left: u64 = bounds.iter().map(|of| of.end - of.begin).sum();
     let mut chunks: Vec<Records> = lanes.iter().map(|_| Records::default()).collect();
     while left > 0 {
         let mut taken = Ok(true);
-        let came = match source {
-            Source::Many(inflow) => inflow.take(PATIENCE, |record| {
-                left = left.saturating_sub(1);
-                taken = match record.error() {
-                    Some(error) => Err(anyhow!("{error}: {}", record.reason())),
-                    None => {
-                        pass_on(record.partition(), record.offset(), record.key(), record.value(), &mut chunks, &lanes)
-                    }
-                };
-                if left > 0 && matches!(taken, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            }),
-            Source::OneByOne(consumer) => match consumer.poll(PATIENCE).transpose()? {
-                None => false,
-                Some(record) => {
-                    left = left.saturating_sub(1);
-                    taken = pass_on(
-                        record.partition(),
-                        record.offset(),
-                        record.key(),
-                        record.payload(),
-                        &mut chunks,
-                        &lanes,
-                    );
-                    true
-                }
-            },
-        };
+        let came = source.take(|record| {
+            left = left.saturating_sub(1);
+            taken = record.map(|record| pass_on(record, &mut chunks, &lanes));
+            if left > 0 && matches!(taken, Ok(true)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
         anyhow::ensure!(came, "nothing more came");
         if !taken? {
             return Ok(());
@@ -179,19 +187,11 @@ fn read_ahead(source: &Source<'_>, bounds: &[Bounds], lanes: Vec<SyncSender<Reco
 }
 
 /// Adds a record to its lane's chunk, and hands that on once it is full; whether somebody takes it.
-fn pass_on(
-    partition: i32,
-    offset: i64,
-    key: Option<&[u8]>,
-    value: Option<&[u8]>,
-    chunks: &mut [Records],
-    lanes: &[SyncSender<Records>],
-) -> anyhow::Result<bool> {
-    let (partition, offset) = (u32::try_from(partition)?, u64::try_from(offset)?);
-    let lane = partition as usize % lanes.len();
-    let (Some(chunk), Some(full)) = (chunks.get_mut(lane), lanes.get(lane)) else { return Ok(true) };
-    chunk.push(Record { partition, offset, at_ms: 0, key, value, headers: &[] });
-    Ok(chunk.len() < CHUNK_RECORDS || full.send(std::mem::take(chunk)).is_ok())
+fn pass_on(record: Record<'_>, chunks: &mut [Records], lanes: &[SyncSender<Records>]) -> bool {
+    let lane = record.partition as usize % lanes.len();
+    let (Some(chunk), Some(full)) = (chunks.get_mut(lane), lanes.get(lane)) else { return true };
+    chunk.push(record);
+    chunk.len() < CHUNK_RECORDS || full.send(std::mem::take(chunk)).is_ok()
 }
 
 struct Pass {

@@ -144,7 +144,7 @@ pub fn encode_number(number: &Number, buf: &mut Vec<u8>) {
         subscribers: number.subscribers.iter().map(|ix| ix.0).collect(),
         conversations: number.shared.conversations,
         entries: number.shared.entries,
-        seen: number.seen.iter().flat_map(|id| id.0.to_le_bytes()).collect(),
+        seen: ids(number.seen.iter()),
         rejections: number.rejections,
     };
     buf.extend_from_slice(&stored.encode_to_vec());
@@ -184,15 +184,15 @@ pub fn decode_number(bytes: &[u8]) -> Result<Number, Damaged> {
 /// Appends the encoding of a conversation's state.
 pub fn encode_conversation(conversation: &Conversation, buf: &mut Vec<u8>) {
     put_latest(conversation, buf);
-    put_ids(buf, 2, conversation.messages.iter());
-    put_ids(buf, 3, conversation.others.iter());
+    put::text(buf, 2, &ids(conversation.messages.iter()));
+    put::text(buf, 3, &ids(conversation.others.iter()));
 }
 
 /// Appends what a conversation's state has become since [`Conversation::kept`]: to stand behind the encoding from then.
 pub fn encode_conversation_growth(conversation: &Conversation, buf: &mut Vec<u8>) {
     put_latest(conversation, buf);
-    put_ids(buf, 2, conversation.messages.fresh());
-    put_ids(buf, 3, conversation.others.fresh());
+    put::text(buf, 2, &ids(conversation.messages.fresh()));
+    put::text(buf, 3, &ids(conversation.others.fresh()));
 }
 
 fn put_latest(conversation: &Conversation, buf: &mut Vec<u8>) {
@@ -217,12 +217,6 @@ fn put_latest(conversation: &Conversation, buf: &mut Vec<u8>) {
         }
         put::bool(buf, 7, conversation.opened);
     });
-}
-
-fn put_ids(buf: &mut Vec<u8>, tag: u32, ids: impl Iterator<Item = IdHash>) {
-    let mut bytes = Vec::with_capacity(ids.size_hint().0 * size_of::<u128>());
-    ids.for_each(|id| bytes.extend_from_slice(&id.0.to_le_bytes()));
-    put::text(buf, tag, &bytes);
 }
 
 /// Reads a conversation's state.
@@ -319,6 +313,12 @@ pub fn decode_entry(bytes: &[u8]) -> Result<Entry, Damaged> {
 /// No agent, or a valid one; `None` if it is neither.
 fn optional_agent(text: &str) -> Option<Option<Agent>> {
     if text.is_empty() { Some(None) } else { Agent::new(text).ok().map(Some) }
+}
+
+fn ids(ids: impl Iterator<Item = IdHash>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(ids.size_hint().0 * size_of::<u128>());
+    ids.for_each(|id| bytes.extend_from_slice(&id.0.to_le_bytes()));
+    bytes
 }
 
 fn window(pieces: &[Vec<u8>]) -> Window {

@@ -58,12 +58,12 @@ const TRIES: usize = 2;
 /// The limit as the projector could reach it, and with the client's own calls.
 fn limits(runs: &mut Runs<'_>, log: &Setup, variant: &str, project: &mut Value) -> anyhow::Result<[Value; 2]> {
     let mut shape = shape(project);
-    let limit = limit(runs, log, variant.to_owned(), &shape)?;
+    let many = limit(runs, log, variant.to_owned(), &shape)?;
     shape.push("--one-by-one".to_owned());
-    let client = self::limit(runs, log, format!("{variant}, one by one"), &shape)?;
-    compare(project, "to_limit", &limit);
+    let client = limit(runs, log, format!("{variant}, one by one"), &shape)?;
+    compare(project, "to_limit", &many);
     compare(project, "to_client", &client);
-    Ok([limit, client])
+    Ok([many, client])
 }
 
 /// The limit, with the settings that were the fastest when a log like this was first measured.

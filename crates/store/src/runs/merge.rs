@@ -73,7 +73,7 @@ impl Merged {
         least.map(|(at, _)| at)
     }
 
-    /// The next record's value, if its newest part adds to an older one: down to the newest that does not.
+    /// The next record's value, if its newest part adds to another here: down to the newest that does not.
     fn join(&self) -> Option<(Vec<u8>, bool)> {
         let inputs = self.inputs.get(self.least?..)?;
         let mut records = inputs.iter().filter_map(|(_, cursor)| cursor.current());
@@ -87,7 +87,7 @@ impl Merged {
             }
         }
         values.reverse();
-        Some((values.concat(), adds))
+        (values.len() > 1).then(|| (values.concat(), adds))
     }
 
     /// Loads the blocks that were come to, lets go of inputs that are at their end, and finds the next record.

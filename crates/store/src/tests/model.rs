@@ -205,21 +205,11 @@ impl<'a> Run<'a> {
         assert_eq!(BTreeMap::from_iter(rows(&self.table)), kept);
         assert!(rows(&self.table).is_sorted());
         for (key, value) in self.now.grown.iter().filter(|(_, value)| !value.all.is_empty()) {
-            let read = self.grown.read(key).unwrap();
-            assert_eq!((&read.latest, &read.all), (&value.latest, &value.all), "{key:?}");
+            assert_eq!(self.grown.read(key).unwrap(), value, "{key:?}");
         }
-        let mut grown = BTreeMap::new();
-        let mut visit = |key: &[u8], value: Grown| {
-            grown.insert(key.to_vec(), (value.latest, value.all));
-            Ok(ControlFlow::Continue(()))
-        };
-        self.grown.scan(b"", &mut visit).unwrap();
-        let grown_kept = self.committed.grown.iter().filter(|(_, value)| !value.all.is_empty());
-        assert!(
-            grown
-                .into_iter()
-                .eq(grown_kept.map(|(key, value)| (key.clone(), (value.latest.clone(), value.all.clone()))))
-        );
+        let mut grown = self.committed.grown.clone();
+        grown.retain(|_, value| !value.all.is_empty());
+        assert!(rows(&self.grown).into_iter().eq(grown));
         let mut found = Vec::new();
         let mut visit = |key: &[u8], value: &[u8]| {
             found.push((key.to_vec(), value.to_vec()));
