@@ -56,6 +56,12 @@ impl<'a> Blobs<'a> {
         Ok(())
     }
 
+    /// Has the key made, with nothing under it, for what will be written there.
+    pub(crate) fn reserve(self, writer: &mut Writer<'_>, key: &mut Vec<u8>) -> Result<(), StoreError> {
+        key.extend_from_slice(&0_u16.to_be_bytes());
+        writer.put(key, &[])
+    }
+
     /// The bytes under `key`, `None` if there are none.
     pub(crate) fn get(self, key: &mut Vec<u8>) -> Result<Option<Vec<u8>>, StoreError> {
         let end = key.len();
@@ -67,7 +73,7 @@ impl<'a> Blobs<'a> {
         };
         let damaged =
             |key: &[u8]| self.tree.shared.damaged(format!("what lies under {} cannot be read", key.escape_ascii()));
-        let Some(first) = piece(key, 0)? else { return Ok(None) };
+        let Some(first) = piece(key, 0)?.filter(|first| !first.is_empty()) else { return Ok(None) };
         let Some((count, rest)) = first.split_first_chunk::<2>() else { return Err(damaged(key)) };
         let Some((raw, mut packed)) = rest.split_first_chunk::<4>() else { return Err(damaged(key)) };
         let (count, raw) = (u16::from_be_bytes(*count), u32::from_be_bytes(*raw) as usize);

@@ -11,8 +11,8 @@ use prost::Message;
 
 use crate::{encode, put};
 
-/// The version of these encodings.
-pub const FORMAT: u32 = 2;
+/// The version of these encodings, and of how the store keeps what they make.
+pub const FORMAT: u32 = 3;
 
 /// Bytes that a store kept and that are not what they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,7 @@
-//! A journal's chunks in sled. Key: the list's name, a zero byte, the index of the first record (8 bytes).
+//! A journal's chunks in sled. Key: the list's name, a zero byte, the chunk's number (8 bytes).
+//!
+//! sled splits a leaf that has more than 16 keys, and writes both halves anew. So keys are made ahead, with nothing under
+//! them: what is split then is empty, and half as much is written.
 
 use crate::{
     blob::{self, Blobs},
@@ -7,6 +10,10 @@ use crate::{
 
 use super::chunk::Chunk;
 
+/// So many keys of a list are made at once ...
+const KEYS_AHEAD: u64 = if cfg!(test) { 4 } else { 64 };
+/// ... first with this chunk: a short list has none ahead.
+const KEYS_FROM: u64 = if cfg!(test) { 2 } else { 8 };
 /// Stale keys that are looked for at once.
 const REMOVE_KEYS: usize = 400;
 
@@ -17,56 +24,80 @@ pub(super) struct Disk<'a>(pub(super) Blobs<'a>);
 impl Disk<'_> {
     /// The last chunk of `list` that begins before `index`.
     pub(super) fn chunk_before(self, list: &str, index: u64) -> Result<Option<Chunk>, StoreError> {
-        let range = key(list, 0)..key(list, index);
-        match self.0.tree.call(|tree| tree.range(range).next_back().transpose())? {
-            Some((piece, _)) => self.chunk(list, first_of(&piece)),
-            None => Ok(None),
+        let keys = key(list, 0)..=last_key(list);
+        let last = self.0.tree.call(|tree| tree.range(keys).next_back().transpose())?;
+        let (mut from, mut until) = (0, last.map_or(0, |(piece, _)| number_of(&piece).saturating_add(1)));
+        let mut found = None;
+        while from < until {
+            let middle = from + (until - from) / 2;
+            match self.chunk(list, middle)? {
+                Some(chunk) if chunk.first < index => {
+                    found = Some(chunk);
+                    from = middle + 1;
+                }
+                _ => until = middle,
+            }
         }
+        Ok(found)
     }
 
-    /// The chunk of `list` that begins with record `first`.
-    pub(super) fn chunk(self, list: &str, first: u64) -> Result<Option<Chunk>, StoreError> {
-        let Some(bytes) = self.0.get(&mut key(list, first))? else { return Ok(None) };
-        let damaged = || self.0.tree.shared.damaged(format!("record {first} of {list} cannot be read"));
-        Chunk::parse(first, bytes).map(Some).ok_or_else(damaged)
+    /// A chunk of `list`.
+    pub(super) fn chunk(self, list: &str, number: u64) -> Result<Option<Chunk>, StoreError> {
+        let Some(bytes) = self.0.get(&mut key(list, number))? else { return Ok(None) };
+        let damaged = || self.0.tree.shared.damaged(format!("chunk {number} of {list} cannot be read"));
+        Chunk::parse(number, bytes).map(Some).ok_or_else(damaged)
     }
 
-    /// Writes chunks of lists, in this order.
-    pub(super) fn write_all<'c>(self, chunks: impl Iterator<Item = (&'c str, &'c Chunk)>) -> Result<(), StoreError> {
+    /// Writes chunks of lists, each list's in their order.
+    pub(super) fn write_all(self, chunks: &[(&str, &Chunk)]) -> Result<(), StoreError> {
         let mut writer = self.0.writer();
+        for (list, chunk) in chunks.iter().filter(|(_, chunk)| chunk.number % KEYS_AHEAD == KEYS_FROM) {
+            for ahead in 1..=KEYS_AHEAD {
+                self.0.reserve(&mut writer, &mut key(list, chunk.number + ahead))?;
+            }
+        }
+        writer.flush()?;
         for (list, chunk) in chunks {
-            self.0.put(&mut writer, &mut key(list, chunk.first), chunk.bytes())?;
+            self.0.put(&mut writer, &mut key(list, chunk.number), chunk.bytes())?;
         }
         writer.flush()
     }
 
-    /// Removes the chunks of `list` that begin with record `index` or later.
-    pub(super) fn remove_from(self, list: &str, index: u64) -> Result<(), StoreError> {
+    /// Removes the chunks of `list` from this one on.
+    pub(super) fn remove_from(self, list: &str, number: u64) -> Result<(), StoreError> {
         loop {
-            // A longer key is behind a shorter one: the end takes every piece with it.
-            let mut end = key(list, u64::MAX);
-            end.extend_from_slice(&u16::MAX.to_be_bytes());
-            let range = key(list, index)..=end;
-            let keys = |tree: &sled::Tree| tree.range(range).keys().take(REMOVE_KEYS).collect::<sled::Result<Vec<_>>>();
-            let keys = self.0.tree.call(keys)?;
+            let keys = key(list, number)..=last_key(list);
+            let is_made_ahead =
+                |entry: &sled::Result<(_, sled::IVec)>| entry.as_ref().is_ok_and(|(_, piece)| piece.is_empty());
+            let stale = self.0.tree.call(|tree| {
+                let stale = tree.range(keys).filter(|entry| !is_made_ahead(entry)).take(REMOVE_KEYS);
+                stale.map(|entry| Ok(entry?.0)).collect::<sled::Result<Vec<_>>>()
+            })?;
             let mut writer = self.0.writer();
-            keys.iter().try_for_each(|key| writer.remove(key))?;
+            stale.iter().try_for_each(|key| writer.remove(key))?;
             writer.flush()?;
-            if keys.len() < REMOVE_KEYS {
+            if stale.len() < REMOVE_KEYS {
                 return Ok(());
             }
         }
     }
 }
 
-fn key(list: &str, first: u64) -> Vec<u8> {
+fn key(list: &str, number: u64) -> Vec<u8> {
     let mut key = Vec::with_capacity(list.len() + 11);
     key.extend_from_slice(list.as_bytes());
     key.push(0);
-    key.extend_from_slice(&first.to_be_bytes());
+    key.extend_from_slice(&number.to_be_bytes());
     key
 }
 
-fn first_of(piece: &[u8]) -> u64 {
-    blob::owner(piece).last_chunk::<8>().map_or(0, |first| u64::from_be_bytes(*first))
+/// No piece of the list is behind it: a longer key is behind a shorter one.
+fn last_key(list: &str) -> Vec<u8> {
+    let mut key = key(list, u64::MAX);
+    key.extend_from_slice(&u16::MAX.to_be_bytes());
+    key
+}
+
+fn number_of(piece: &[u8]) -> u64 {
+    blob::owner(piece).last_chunk::<8>().map_or(0, |number| u64::from_be_bytes(*number))
 }

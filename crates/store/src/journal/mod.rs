@@ -90,7 +90,8 @@ impl Journal {
             }
         };
         if !tail.open.takes(record.len()) {
-            let full = std::mem::replace(&mut tail.open, Chunk::following(index));
+            let next = tail.open.following();
+            let full = std::mem::replace(&mut tail.open, next);
             if tail.dirty {
                 let chunk = Arc::new(full);
                 tail.full.push_back(Arc::clone(&chunk));
@@ -127,15 +128,18 @@ impl Journal {
             Window { next: from, until, records_left: max_records.max(1), bytes_left: max_bytes, any: false };
         let tail = self.tails.get(list);
         let on_disk_until = tail.map_or(u64::MAX, Tail::first);
+        let mut after = None;
         while window.is_open() && window.next < on_disk_until {
-            // Chunks follow each other without a gap, so only the first one must be searched for.
-            let chunk = if window.any {
-                self.disk().chunk(list, window.next)?
-            } else {
-                self.disk().chunk_before(list, window.next.saturating_add(1))?
+            // Only the first one must be searched for.
+            let chunk = match after {
+                Some(number) => self.disk().chunk(list, number)?,
+                None => self.disk().chunk_before(list, window.next.saturating_add(1))?,
             };
             match chunk {
-                Some(chunk) if chunk.next() > window.next => window.visit(&chunk, on_disk_until, visit),
+                Some(chunk) if chunk.next() > window.next => {
+                    window.visit(&chunk, on_disk_until, visit);
+                    after = Some(chunk.number + 1);
+                }
                 _ => return Err(self.tree.shared.damaged(format!("record {} of {list} is missing", window.next))),
             }
         }
@@ -181,8 +185,10 @@ impl Journal {
             return Ok(());
         }
         let (count, tree) = (chunks.len(), Arc::clone(&self.tree));
-        let write =
-            move || Disk(Blobs { tree: &tree }).write_all(chunks.iter().map(|(list, chunk)| (&**list, &**chunk)));
+        let write = move || {
+            let chunks: Vec<_> = chunks.iter().map(|(list, chunk)| (&**list, &**chunk)).collect();
+            Disk(Blobs { tree: &tree }).write_all(&chunks)
+        };
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(write);
         let thread = thread.map_err(StoreError::no_thread)?;
         self.writing = Some(Writing { count, thread });
@@ -222,7 +228,10 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     if list.contains('\0') {
         return Err(StoreError::Misuse(format!("{list:?} as a list's name")));
     }
-    let mut open = disk.chunk_before(list, index)?.unwrap_or_else(|| Chunk::starting_at(0));
+    let (stale, mut open) = match disk.chunk_before(list, index)? {
+        Some(chunk) => (chunk.number + 1, chunk),
+        None => (0, Chunk::begin()),
+    };
     if open.next() < index {
         let end = open.next();
         return Err(disk.0.tree.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
@@ -230,7 +239,7 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     // A chunk that was cut must be written again even if nothing is added to it: the next one begins inside of what
     // it was.
     let was_cut = open.cut(index);
-    disk.remove_from(list, index)?;
+    disk.remove_from(list, stale)?;
     let pending_bytes = if was_cut { open.bytes().len() } else { 0 };
     Ok((Tail::new(list, open, was_cut), pending_bytes))
 }
@@ -259,10 +268,11 @@ impl Steps for Journal {
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         self.settle()?;
         let disk = Disk(Blobs { tree: &self.tree });
-        disk.write_all(self.tails.in_order().into_iter().flat_map(|tail| {
+        let dirty = self.tails.in_order().into_iter().flat_map(|tail| {
             let open = tail.dirty.then_some(&tail.open);
             tail.full.iter().map(|chunk| &**chunk).chain(open).map(|chunk| (&*tail.name, chunk))
-        }))?;
+        });
+        disk.write_all(&dirty.collect::<Vec<_>>())?;
         Ok(None)
     }
 

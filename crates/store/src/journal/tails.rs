@@ -6,7 +6,7 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::chunk::Chunk;
 
-/// Lists whose clean ends stay in memory, so that the next append need not fetch them; 12 KB each at most.
+/// Lists whose clean ends stay in memory, so that the next append need not fetch them; 9 KB each at most.
 pub(super) const TAIL_LISTS: usize = 512;
 
 /// The end of one list.
