@@ -10,7 +10,6 @@ use crate::{
 };
 
 const HEAD_BYTES: usize = 6;
-const PIECE_NUMBER_BYTES: usize = 2;
 
 /// The byte strings of one tree.
 #[derive(Clone, Copy)]
@@ -56,10 +55,16 @@ impl<'a> Blobs<'a> {
         Ok(())
     }
 
-    /// Has the key made, with nothing under it, for what will be written there.
-    pub(crate) fn reserve(self, writer: &mut Writer<'_>, key: &mut Vec<u8>) -> Result<(), StoreError> {
+    /// Makes the key, with nothing under it, for what will be written there.
+    pub(crate) fn make(self, writer: &mut Writer<'_>, key: &mut Vec<u8>) -> Result<(), StoreError> {
         key.extend_from_slice(&0_u16.to_be_bytes());
         writer.put(key, &[])
+    }
+
+    /// Removes what is under `key`.
+    pub(crate) fn remove(self, writer: &mut Writer<'_>, key: &[u8]) -> Result<(), StoreError> {
+        let pieces = self.tree.call(|tree| tree.scan_prefix(key).keys().collect::<sled::Result<Vec<_>>>())?;
+        pieces.iter().try_for_each(|piece| writer.remove(piece))
     }
 
     /// The bytes under `key`, `None` if there are none.
@@ -92,9 +97,4 @@ impl<'a> Blobs<'a> {
             raw => lz4_flex::block::decompress(packed, raw).map(Some).map_err(|_| damaged(key)),
         }
     }
-}
-
-/// The key of the byte string that a piece belongs to.
-pub(crate) fn owner(piece: &[u8]) -> &[u8] {
-    piece.get(..piece.len().saturating_sub(PIECE_NUMBER_BYTES)).unwrap_or_default()
 }

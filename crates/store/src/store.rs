@@ -63,7 +63,7 @@ impl Store {
     /// # Errors
     /// As [`Store::table`].
     pub fn journal(&self, name: &str) -> Result<Journal, StoreError> {
-        Ok(Journal::new(Tree::take(&self.shared, format!("journal/{name}"))?))
+        Journal::open(Tree::take(&self.shared, format!("journal/{name}"))?)
     }
 
     fn runs(&self, name: String, filtered: bool) -> Result<Runs, StoreError> {

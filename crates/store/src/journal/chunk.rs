@@ -1,45 +1,40 @@
-//! A chunk of a journal's list: the index of its first record, and consecutive records, each after its length.
+//! A chunk of a journal's list: consecutive records, each after its length.
 
 /// Bytes of a chunk, before compression: most are then no longer than sled takes in one piece. A record that would not fit
 /// begins a new one, so where chunks end depends on the records alone. A longer record has a chunk of its own.
 const CHUNK_BYTES: usize = 9_000;
-const FIRST_BYTES: usize = 8;
 const LENGTH_BYTES: usize = 4;
 
 /// Records `first..next()` of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chunk {
-    /// How many chunks of the list are before it.
-    pub(super) number: u64,
+    /// Under which it is in sled, once it is to go there.
+    pub(super) number: Option<u64>,
     pub(super) first: u64,
     count: u64,
     bytes: Vec<u8>,
 }
 
 impl Chunk {
-    /// A list's first chunk, as long as it is empty.
-    pub(super) fn begin() -> Self {
-        Self { number: 0, first: 0, count: 0, bytes: vec![0; FIRST_BYTES] }
+    /// An empty chunk that will begin with record `first`.
+    pub(super) fn starting_at(first: u64) -> Self {
+        Self { number: None, first, count: 0, bytes: Vec::new() }
     }
 
-    /// An empty chunk after this one, which is full: the next will be too.
-    pub(super) fn following(&self) -> Self {
-        let first = self.next();
-        let mut bytes = Vec::with_capacity(CHUNK_BYTES);
-        bytes.extend_from_slice(&first.to_le_bytes());
-        Self { number: self.number + 1, first, count: 0, bytes }
+    /// An empty chunk after one that became full: this one will too.
+    pub(super) fn following(first: u64) -> Self {
+        Self { number: None, first, count: 0, bytes: Vec::with_capacity(CHUNK_BYTES) }
     }
 
-    /// The chunk of these bytes; `None` if they are none.
-    pub(super) fn parse(number: u64, bytes: Vec<u8>) -> Option<Self> {
-        let (first, mut rest) = bytes.split_first_chunk::<FIRST_BYTES>()?;
-        let first = u64::from_le_bytes(*first);
+    /// The chunk that these bytes are; `None` if they are none.
+    pub(super) fn parse(number: u64, first: u64, bytes: Vec<u8>) -> Option<Self> {
+        let mut rest = bytes.as_slice();
         let mut count = 0;
         while !rest.is_empty() {
             (_, rest) = split(rest)?;
             count += 1;
         }
-        Some(Self { number, first, count, bytes })
+        Some(Self { number: Some(number), first, count, bytes })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -68,14 +63,14 @@ impl Chunk {
     /// Drops the records from `index` on, and says whether there were any.
     pub(super) fn cut(&mut self, index: u64) -> bool {
         let keep = index.saturating_sub(self.first).min(self.count);
-        let length: usize = self.records().take(keep as usize).map(|(_, record)| LENGTH_BYTES + record.len()).sum();
-        self.bytes.truncate(FIRST_BYTES + length);
+        let length = self.records().take(keep as usize).map(|(_, record)| LENGTH_BYTES + record.len()).sum();
+        self.bytes.truncate(length);
         std::mem::replace(&mut self.count, keep) > keep
     }
 
     /// Its records with their indexes.
     pub(super) fn records(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let mut rest = self.bytes.get(FIRST_BYTES..).unwrap_or_default();
+        let mut rest = self.bytes.as_slice();
         (self.first..).map_while(move |index| {
             let (record, after) = split(rest)?;
             rest = after;

@@ -13,7 +13,7 @@ use std::{
 
 use self::{
     chunk::Chunk,
-    disk::Disk,
+    disk::{Disk, Numbers},
     tails::{Tail, Tails},
     window::Window,
 };
@@ -35,6 +35,7 @@ const WRITE_BACK_BYTES_MIN: usize = if cfg!(test) { 1 } else { 128 << 10 };
 /// left from a crash, so records may be written before the checkpoint that makes them count.
 pub struct Journal {
     tree: Arc<Tree>,
+    numbers: Numbers,
     tails: Tails,
     /// Full chunks in memory, oldest first.
     full: VecDeque<Full>,
@@ -59,15 +60,16 @@ struct Writing {
 }
 
 impl Journal {
-    pub(crate) fn new(tree: Tree) -> Self {
-        Self {
+    pub(crate) fn open(tree: Tree) -> Result<Self, StoreError> {
+        Ok(Self {
+            numbers: Disk(Blobs { tree: &tree }).numbers()?,
             tree: Arc::new(tree),
             tails: Tails::new(),
             full: VecDeque::new(),
             unsealed: 0,
             writing: None,
             pending_bytes: 0,
-        }
+        })
     }
 
     /// Appends a record as number `index` of `list`, which is how long the list is. Whatever was there at or after it
@@ -90,9 +92,9 @@ impl Journal {
             }
         };
         if !tail.open.takes(record.len()) {
-            let next = tail.open.following();
-            let full = std::mem::replace(&mut tail.open, next);
+            let mut full = std::mem::replace(&mut tail.open, Chunk::following(index));
             if tail.dirty {
+                self.numbers.give(&mut full);
                 let chunk = Arc::new(full);
                 tail.full.push_back(Arc::clone(&chunk));
                 self.full.push_back(Full { list: Arc::clone(&tail.name), chunk, waits_for: None });
@@ -128,18 +130,15 @@ impl Journal {
             Window { next: from, until, records_left: max_records.max(1), bytes_left: max_bytes, any: false };
         let tail = self.tails.get(list);
         let on_disk_until = tail.map_or(u64::MAX, Tail::first);
-        let mut after = None;
         while window.is_open() && window.next < on_disk_until {
-            // Only the first one must be searched for.
-            let chunk = match after {
-                Some(number) => self.disk().chunk(list, number)?,
-                None => self.disk().chunk_before(list, window.next.saturating_add(1))?,
+            // Chunks follow each other without a gap, so only the first one must be searched for.
+            let chunk = if window.any {
+                self.disk().chunk(list, window.next)?
+            } else {
+                self.disk().chunk_before(list, window.next.saturating_add(1))?
             };
             match chunk {
-                Some(chunk) if chunk.next() > window.next => {
-                    window.visit(&chunk, on_disk_until, visit);
-                    after = Some(chunk.number + 1);
-                }
+                Some(chunk) if chunk.next() > window.next => window.visit(&chunk, on_disk_until, visit),
                 _ => return Err(self.tree.shared.damaged(format!("record {} of {list} is missing", window.next))),
             }
         }
@@ -185,9 +184,10 @@ impl Journal {
             return Ok(());
         }
         let (count, tree) = (chunks.len(), Arc::clone(&self.tree));
+        let to_make = self.numbers.to_make();
         let write = move || {
             let chunks: Vec<_> = chunks.iter().map(|(list, chunk)| (&**list, &**chunk)).collect();
-            Disk(Blobs { tree: &tree }).write_all(&chunks)
+            Disk(Blobs { tree: &tree }).write_all(to_make, &chunks)
         };
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(write);
         let thread = thread.map_err(StoreError::no_thread)?;
@@ -228,10 +228,7 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     if list.contains('\0') {
         return Err(StoreError::Misuse(format!("{list:?} as a list's name")));
     }
-    let (stale, mut open) = match disk.chunk_before(list, index)? {
-        Some(chunk) => (chunk.number + 1, chunk),
-        None => (0, Chunk::begin()),
-    };
+    let mut open = disk.chunk_before(list, index)?.unwrap_or_else(|| Chunk::starting_at(0));
     if open.next() < index {
         let end = open.next();
         return Err(disk.0.tree.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
@@ -239,7 +236,7 @@ fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreEr
     // A chunk that was cut must be written again even if nothing is added to it: the next one begins inside of what
     // it was.
     let was_cut = open.cut(index);
-    disk.remove_from(list, stale)?;
+    disk.remove_from(list, index)?;
     let pending_bytes = if was_cut { open.bytes().len() } else { 0 };
     Ok((Tail::new(list, open, was_cut), pending_bytes))
 }
@@ -267,12 +264,16 @@ impl Steps for Journal {
     /// Chunks need no manifest: what they hold beyond the lists' committed lengths is cut when it is read.
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         self.settle()?;
-        let disk = Disk(Blobs { tree: &self.tree });
-        let dirty = self.tails.in_order().into_iter().flat_map(|tail| {
+        let mut tails = self.tails.in_order();
+        tails.iter_mut().filter(|tail| tail.dirty).for_each(|tail| self.numbers.give(&mut tail.open));
+        let dirty = tails.iter().flat_map(|tail| {
             let open = tail.dirty.then_some(&tail.open);
             tail.full.iter().map(|chunk| &**chunk).chain(open).map(|chunk| (&*tail.name, chunk))
         });
-        disk.write_all(&dirty.collect::<Vec<_>>())?;
+        let dirty: Vec<_> = dirty.collect();
+        if !dirty.is_empty() {
+            Disk(Blobs { tree: &self.tree }).write_all(self.numbers.to_make(), &dirty)?;
+        }
         Ok(None)
     }
 

@@ -64,7 +64,7 @@ impl Tails {
         self.by_list.entry(Arc::clone(&tail.name)).or_insert(tail)
     }
 
-    /// All tails in the order of their lists' names, which sled writes fastest.
+    /// All tails in the order of their lists' names: what is written depends on what was appended alone.
     pub(super) fn in_order(&mut self) -> Vec<&mut Tail> {
         let mut tails: Vec<_> = self.by_list.values_mut().collect();
         tails.sort_unstable_by(|a, b| a.name.cmp(&b.name));
