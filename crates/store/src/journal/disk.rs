@@ -35,8 +35,8 @@ impl Numbers {
         }
     }
 
-    /// The keys to make before those chunks are written that have their numbers.
-    pub(super) fn to_make(&mut self) -> Range<u64> {
+    /// Which keys are to be made before those chunks are written that have numbers.
+    pub(super) fn reserve(&mut self) -> Range<u64> {
         let from = self.made;
         if from < self.next + KEYS_AHEAD {
             self.made = self.next + 2 * KEYS_AHEAD;

@@ -184,7 +184,7 @@ impl Journal {
             return Ok(());
         }
         let (count, tree) = (chunks.len(), Arc::clone(&self.tree));
-        let to_make = self.numbers.to_make();
+        let to_make = self.numbers.reserve();
         let write = move || {
             let chunks: Vec<_> = chunks.iter().map(|(list, chunk)| (&**list, &**chunk)).collect();
             Disk(Blobs { tree: &tree }).write_all(to_make, &chunks)
@@ -272,7 +272,7 @@ impl Steps for Journal {
         });
         let dirty: Vec<_> = dirty.collect();
         if !dirty.is_empty() {
-            Disk(Blobs { tree: &self.tree }).write_all(self.numbers.to_make(), &dirty)?;
+            Disk(Blobs { tree: &self.tree }).write_all(self.numbers.reserve(), &dirty)?;
         }
         Ok(None)
     }
