@@ -1,7 +1,7 @@
 //! Byte strings of any length in sled: compressed, and cut in pieces of a size that sled bears.
 //!
 //! A piece's key is the string's key and the piece's number. The first piece begins with the number of pieces and the
-//! length before compression; with the length 0, the bytes are as they were.
+//! length before compression; with the length 0, the bytes are as they were. Where it is empty, nothing was written yet.
 
 use crate::{
     error::StoreError,
@@ -56,9 +56,9 @@ impl<'a> Blobs<'a> {
     }
 
     /// Makes the key, with nothing under it, for what will be written there.
-    pub(crate) fn make(self, writer: &mut Writer<'_>, key: &mut Vec<u8>) -> Result<(), StoreError> {
+    pub(crate) fn make(self, writer: &mut Writer<'_>, mut key: Vec<u8>) -> Result<(), StoreError> {
         key.extend_from_slice(&0_u16.to_be_bytes());
-        writer.put(key, &[])
+        writer.put(&key, &[])
     }
 
     /// Removes what is under `key`.

@@ -96,8 +96,12 @@ impl Disk<'_> {
     }
 
     /// Makes keys, and writes chunks, each with its list, in the order of their numbers.
-    pub(super) fn write_all(self, to_make: Range<u64>, chunks: &[(&str, &Chunk)]) -> Result<(), StoreError> {
-        let mut numbered = Vec::with_capacity(chunks.len());
+    pub(super) fn write_all<'c>(
+        self,
+        to_make: Range<u64>,
+        chunks: impl Iterator<Item = (&'c str, &'c Chunk)>,
+    ) -> Result<(), StoreError> {
+        let mut numbered = Vec::new();
         for (list, chunk) in chunks {
             let number = chunk.number.ok_or_else(|| StoreError::Misuse(format!("a chunk of {list} has no number")))?;
             numbered.push((number, list, chunk));
@@ -105,7 +109,7 @@ impl Disk<'_> {
         numbered.sort_unstable_by_key(|(number, ..)| *number);
         let mut writer = self.0.writer();
         for number in to_make {
-            self.0.make(&mut writer, &mut chunk_key(number))?;
+            self.0.make(&mut writer, chunk_key(number))?;
         }
         writer.flush()?;
         for (number, list, chunk) in &numbered {

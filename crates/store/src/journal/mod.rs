@@ -186,8 +186,8 @@ impl Journal {
         let (count, tree) = (chunks.len(), Arc::clone(&self.tree));
         let to_make = self.numbers.reserve();
         let write = move || {
-            let chunks: Vec<_> = chunks.iter().map(|(list, chunk)| (&**list, &**chunk)).collect();
-            Disk(Blobs { tree: &tree }).write_all(to_make, &chunks)
+            let chunks = chunks.iter().map(|(list, chunk)| (&**list, &**chunk));
+            Disk(Blobs { tree: &tree }).write_all(to_make, chunks)
         };
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(write);
         let thread = thread.map_err(StoreError::no_thread)?;
@@ -270,9 +270,9 @@ impl Steps for Journal {
             let open = tail.dirty.then_some(&tail.open);
             tail.full.iter().map(|chunk| &**chunk).chain(open).map(|chunk| (&*tail.name, chunk))
         });
-        let dirty: Vec<_> = dirty.collect();
-        if !dirty.is_empty() {
-            Disk(Blobs { tree: &self.tree }).write_all(self.numbers.reserve(), &dirty)?;
+        let mut dirty = dirty.peekable();
+        if dirty.peek().is_some() {
+            Disk(Blobs { tree: &self.tree }).write_all(self.numbers.reserve(), dirty)?;
         }
         Ok(None)
     }
