@@ -81,7 +81,7 @@ impl PartitionState {
     }
 
     fn untidy(&self) -> usize {
-        self.memory.conversations.untidy() + self.numbers.untidy()
+        self.memory.conversations.untidy() + self.memory.lists.untidy() + self.numbers.untidy()
     }
 
     /// Everything so far belongs to transactions up to `ticket`.
@@ -138,6 +138,7 @@ pub(crate) fn tidy(states: &mut [&mut PartitionState], max_bytes: usize) -> Resu
     let mut left = max_bytes;
     for state in states {
         left = state.memory.conversations.tidy(left)?;
+        left = state.memory.lists.tidy(left)?;
         left = state.numbers.tidy(left)?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Byte strings of any length in sled: compressed, and cut in pieces of a size that sled bears.
 //!
 //! A piece's key is the string's key and the piece's number. The first piece begins with the number of pieces and the
-//! length before compression; with the length 0, the bytes are as they were. Where it is empty, nothing was written yet.
+//! length before compression; with the length 0, the bytes are as they were.
 
 use crate::{
     error::StoreError,
@@ -55,18 +55,6 @@ impl<'a> Blobs<'a> {
         Ok(())
     }
 
-    /// Makes the key, with nothing under it, for what will be written there.
-    pub(crate) fn make(self, writer: &mut Writer<'_>, mut key: Vec<u8>) -> Result<(), StoreError> {
-        key.extend_from_slice(&0_u16.to_be_bytes());
-        writer.put(&key, &[])
-    }
-
-    /// Removes what is under `key`.
-    pub(crate) fn remove(self, writer: &mut Writer<'_>, key: &[u8]) -> Result<(), StoreError> {
-        let pieces = self.tree.call(|tree| tree.scan_prefix(key).keys().collect::<sled::Result<Vec<_>>>())?;
-        pieces.iter().try_for_each(|piece| writer.remove(piece))
-    }
-
     /// The bytes under `key`, `None` if there are none.
     pub(crate) fn get(self, key: &mut Vec<u8>) -> Result<Option<Vec<u8>>, StoreError> {
         let end = key.len();
@@ -78,7 +66,7 @@ impl<'a> Blobs<'a> {
         };
         let damaged =
             |key: &[u8]| self.tree.shared.damaged(format!("what lies under {} cannot be read", key.escape_ascii()));
-        let Some(first) = piece(key, 0)?.filter(|first| !first.is_empty()) else { return Ok(None) };
+        let Some(first) = piece(key, 0)? else { return Ok(None) };
         let Some((count, rest)) = first.split_first_chunk::<2>() else { return Err(damaged(key)) };
         let Some((raw, mut packed)) = rest.split_first_chunk::<4>() else { return Err(damaged(key)) };
         let (count, raw) = (u16::from_be_bytes(*count), u32::from_be_bytes(*raw) as usize);

@@ -5,7 +5,8 @@
 //! - [`Store`]: what is kept together in it, under one position; moves from one whole checkpoint to the next.
 //! - [`Table`]: records by key behind a write-back cache. [`Rows`]: keys and values that are only ever put in.
 //! - `runs`: how both lie in sled, and why a checkpoint that is cut off leaves the one before whole.
-//! - [`Journal`]: lists that only grow, kept in chunks. `journal/chunk` is a chunk's bytes, `journal/disk` its keys.
+//! - [`Journal`]: lists that only grow, in chunks. `journal/chunk` is a chunk's bytes, `journal/extents` the file of those
+//!   that are full; their last ones, and where the others are, lie in runs.
 //! - `engine`: sled itself, opened anew every so often. `tree`: a part's place in it.
 //! - `blob`, `writer`: how bytes go to sled, compressed and in pieces and batches that it bears.
 //! - [`Digest`]: one number for all rows, to compare two views.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The layout of everything in this crate that is on disk.
-const LAYOUT: u64 = 2;
+const LAYOUT: u64 = 3;
 
 const TREE: &str = "meta";
 const IDENTITY: &str = "identity";

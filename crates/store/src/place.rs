@@ -1,7 +1,7 @@
 //! The folder of a store: who may use it, whether it was left in order, and moving it aside.
 //!
-//! `<dir>/sled` is the database, `<dir>/mark` says how the store was left. `<dir>.lock` is beside the folder, so that
-//! the lock stays with the name when the folder is moved. The mark is what tells a killed process (nothing that was
+//! `<dir>/sled` is the database, `<dir>/journals` what journals have in files of their own, `<dir>/mark` says how the
+//! store was left. `<dir>.lock` is beside the folder, so that the lock stays with the name when the folder is moved. The mark is what tells a killed process (nothing that was
 //! handed to the system is lost) from a machine that stopped (anything may be): it names the boot it was written in.
 
 use std::{
@@ -68,12 +68,17 @@ impl Place {
         self.dir.join("sled")
     }
 
+    /// Where journals have their files.
+    pub(crate) fn journals(&self) -> PathBuf {
+        self.dir.join("journals")
+    }
+
     /// Removes a database that was never finished.
     pub(crate) fn remove_database(&self) -> Result<(), StoreError> {
-        match fs::remove_dir_all(self.database()) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::io("remove", &self.database(), e)),
+        [self.database(), self.journals()].iter().try_for_each(|dir| match fs::remove_dir_all(dir) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(StoreError::io("remove", dir, e)),
             _ => Ok(()),
-        }
+        })
     }
 
     /// Removes snapshots that a killed process was still writing. sled would take one for its newest and refuse the
@@ -130,7 +135,7 @@ impl Place {
 
     /// Puts every file of the database on the disk itself; only for a database that nobody has open.
     pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        sync_tree(&self.database()).map_err(|(path, e)| StoreError::io("sync", &path, e))
+        sync_tree(&self.dir).map_err(|(path, e)| StoreError::io("sync", &path, e))
     }
 
     /// Waits until no thread of a dropped database holds its file any more; `false` if one still does.

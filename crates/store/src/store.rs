@@ -63,7 +63,8 @@ impl Store {
     /// # Errors
     /// As [`Store::table`].
     pub fn journal(&self, name: &str) -> Result<Journal, StoreError> {
-        Journal::open(Tree::take(&self.shared, format!("journal/{name}"))?)
+        let manifest = self.progress.manifests.get(&format!("journal/{name}"));
+        Journal::open(&self.shared, name, manifest.map(Vec::as_slice))
     }
 
     fn runs(&self, name: String, filtered: bool) -> Result<Runs, StoreError> {

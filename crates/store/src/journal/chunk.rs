@@ -1,15 +1,13 @@
 //! A chunk of a journal's list: consecutive records, each after its length.
 
-/// Bytes of a chunk, before compression: most are then no longer than sled takes in one piece. A record that would not fit
-/// begins a new one, so where chunks end depends on the records alone. A longer record has a chunk of its own.
-const CHUNK_BYTES: usize = 9_000;
+/// Bytes of a chunk, before compression: each checkpoint writes all of a list's last one. A record that would not fit begins
+/// a new one, so where chunks end depends on the records alone. A longer record has a chunk of its own.
+const CHUNK_BYTES: usize = 8 << 10;
 const LENGTH_BYTES: usize = 4;
 
 /// Records `first..next()` of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chunk {
-    /// Under which it is in sled, once it is to go there.
-    pub(super) number: Option<u64>,
     pub(super) first: u64,
     count: u64,
     bytes: Vec<u8>,
@@ -18,23 +16,23 @@ pub(super) struct Chunk {
 impl Chunk {
     /// An empty chunk that will begin with record `first`.
     pub(super) fn starting_at(first: u64) -> Self {
-        Self { number: None, first, count: 0, bytes: Vec::new() }
+        Self { first, count: 0, bytes: Vec::new() }
     }
 
     /// An empty chunk after one that became full: this one will too.
     pub(super) fn following(first: u64) -> Self {
-        Self { number: None, first, count: 0, bytes: Vec::with_capacity(CHUNK_BYTES) }
+        Self { first, count: 0, bytes: Vec::with_capacity(CHUNK_BYTES) }
     }
 
     /// The chunk that these bytes are; `None` if they are none.
-    pub(super) fn parse(number: u64, first: u64, bytes: Vec<u8>) -> Option<Self> {
+    pub(super) fn parse(first: u64, bytes: Vec<u8>) -> Option<Self> {
         let mut rest = bytes.as_slice();
         let mut count = 0;
         while !rest.is_empty() {
             (_, rest) = split(rest)?;
             count += 1;
         }
-        Some(Self { number: Some(number), first, count, bytes })
+        Some(Self { first, count, bytes })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -58,14 +56,6 @@ impl Chunk {
         self.bytes.extend_from_slice(record);
         self.count += 1;
         LENGTH_BYTES + record.len()
-    }
-
-    /// Drops the records from `index` on, and says whether there were any.
-    pub(super) fn cut(&mut self, index: u64) -> bool {
-        let keep = index.saturating_sub(self.first).min(self.count);
-        let length = self.records().take(keep as usize).map(|(_, record)| LENGTH_BYTES + record.len()).sum();
-        self.bytes.truncate(length);
-        std::mem::replace(&mut self.count, keep) > keep
     }
 
     /// Its records with their indexes.

@@ -1,26 +1,34 @@
 //! Lists of small records that only grow, as a channel's timeline does.
+//!
+//! - `chunk`: consecutive records of a list. `tails`: the ends of lists, in memory.
+//! - `extents`: the file to which chunks go once they are full.
+//!
+//! Each checkpoint writes a run in which are, under the list's name, a zero byte and 8 bytes: where new extents are, under
+//! the index that follows the extent's records; and the list's last chunk, under [`LAST`].
 
 mod chunk;
-mod disk;
+mod extents;
 mod tails;
 mod window;
 
 use std::{
     collections::VecDeque,
+    ops::ControlFlow,
     sync::Arc,
     thread::{self, JoinHandle},
 };
 
 use self::{
     chunk::Chunk,
-    disk::{Disk, Numbers},
+    extents::{Extent, Extents, Written},
     tails::{Tail, Tails},
     window::Window,
 };
 use crate::{
-    blob::Blobs,
     error::StoreError,
+    fields::{Reader, Writer as Fields},
     part::{Part, Steps},
+    runs::{Record, Runs},
     shared::Shared,
     tree::Tree,
     writer::{KEY_BYTES, RECORD_BYTES},
@@ -31,11 +39,16 @@ const WRITE_BACK_BYTES: usize = 4 << 20;
 /// ... where they are so many at least: a thread is not begun for less.
 const WRITE_BACK_BYTES_MIN: usize = if cfg!(test) { 1 } else { 128 << 10 };
 
-/// Lists of records, numbered from 0. How long a list is, the caller knows and says: what is on disk beyond that is
-/// left from a crash, so records may be written before the checkpoint that makes them count.
+/// Stands for the index that follows a list's last chunk, which grows.
+const LAST: u64 = u64::MAX;
+
+/// Lists of records, numbered from 0. Records may be written before the checkpoint that makes them count; without it they
+/// are gone when the journal is opened again.
 pub struct Journal {
-    tree: Arc<Tree>,
-    numbers: Numbers,
+    runs: Runs,
+    file: Arc<Extents>,
+    /// Bytes of the file that are in use.
+    file_bytes: u64,
     tails: Tails,
     /// Full chunks in memory, oldest first.
     full: VecDeque<Full>,
@@ -53,17 +66,29 @@ struct Full {
     waits_for: Option<u64>,
 }
 
-/// The first of the full chunks are on their way to the disk.
+/// The first of the full chunks are on their way to the file.
 struct Writing {
     count: usize,
-    thread: JoinHandle<Result<(), StoreError>>,
+    thread: JoinHandle<Result<Written, StoreError>>,
 }
 
 impl Journal {
-    pub(crate) fn open(tree: Tree) -> Result<Self, StoreError> {
+    /// What the last checkpoint's manifest names; `name` is also its file's.
+    pub(crate) fn open(shared: &Arc<Shared>, name: &str, manifest: Option<&[u8]>) -> Result<Self, StoreError> {
+        let tree = Tree::take(shared, format!("journal/{name}"))?;
+        let unreadable = || shared.damaged(format!("what there is of the journal {name} cannot be read"));
+        let (file_bytes, runs) = match manifest {
+            None => (0, None),
+            Some(sealed) => {
+                let mut fields = Reader::open(sealed).ok_or_else(unreadable)?;
+                let (bytes, runs) = fields.number().zip(fields.bytes()).ok_or_else(unreadable)?;
+                (bytes, Some(runs))
+            }
+        };
         Ok(Self {
-            numbers: Disk(Blobs { tree: &tree }).numbers()?,
-            tree: Arc::new(tree),
+            runs: Runs::open(tree, true, runs)?,
+            file: Arc::new(Extents::open(shared, name, file_bytes)?),
+            file_bytes,
             tails: Tails::new(),
             full: VecDeque::new(),
             unsealed: 0,
@@ -72,12 +97,12 @@ impl Journal {
         })
     }
 
-    /// Appends a record as number `index` of `list`, which is how long the list is. Whatever was there at or after it
-    /// is forgotten.
+    /// Appends a record as number `index` of `list`, which is how long the list is.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if the list is shorter than that; [`StoreError::TooLarge`], also for a list's name of
-    /// more than 1,024 bytes; [`StoreError::Misuse`] for a name with a zero byte; what the disk says.
+    /// [`StoreError::Damaged`] if what was kept of the list is not as long as that; [`StoreError::TooLarge`], also for a
+    /// list's name of more than 1,000 bytes; [`StoreError::Misuse`] for a name with a zero byte, and for an index that
+    /// does not follow the last one; what the disk says.
     pub fn append(&mut self, list: &str, index: u64, record: &[u8]) -> Result<(), StoreError> {
         if record.len() >= RECORD_BYTES - 4 {
             return Err(StoreError::TooLarge { what: "a record", bytes: record.len(), bound: RECORD_BYTES - 5 });
@@ -86,26 +111,23 @@ impl Journal {
             Some(tail) if tail.open.next() == index => tail,
             Some(_) => return Err(StoreError::Misuse(format!("an append to {list} at {index}, which is not its end"))),
             None => {
-                let (tail, pending_bytes) = load(self.disk(), list, index)?;
-                self.pending_bytes += pending_bytes;
+                let tail = load(&self.runs, list, index)?;
                 self.tails.insert(tail)
             }
         };
         if !tail.open.takes(record.len()) {
-            let mut full = std::mem::replace(&mut tail.open, Chunk::following(index));
-            if tail.dirty {
-                self.numbers.give(&mut full);
-                let chunk = Arc::new(full);
-                tail.full.push_back(Arc::clone(&chunk));
-                self.full.push_back(Full { list: Arc::clone(&tail.name), chunk, waits_for: None });
-                self.unsealed += 1;
-                tail.dirty = false;
+            let full = std::mem::replace(&mut tail.open, Chunk::following(index));
+            if !tail.dirty {
+                self.pending_bytes += full.bytes().len();
             }
-        }
-        if !tail.dirty {
-            tail.dirty = true;
+            let chunk = Arc::new(full);
+            tail.full.push_back(Arc::clone(&chunk));
+            self.full.push_back(Full { list: Arc::clone(&tail.name), chunk, waits_for: None });
+            self.unsealed += 1;
+        } else if !tail.dirty {
             self.pending_bytes += tail.open.bytes().len();
         }
+        tail.dirty = true;
         self.pending_bytes += tail.open.push(record);
         Ok(())
     }
@@ -117,7 +139,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::Damaged`] if a record is not there; what the disk says.
     pub fn read(
-        &mut self,
+        &self,
         list: &str,
         from: u64,
         until: u64,
@@ -125,30 +147,50 @@ impl Journal {
         max_bytes: usize,
         visit: &mut dyn FnMut(u64, &[u8]),
     ) -> Result<(), StoreError> {
-        self.tree.shared.check()?;
+        self.shared().check()?;
         let mut window =
             Window { next: from, until, records_left: max_records.max(1), bytes_left: max_bytes, any: false };
-        let tail = self.tails.get(list);
-        let on_disk_until = tail.map_or(u64::MAX, Tail::first);
-        while window.is_open() && window.next < on_disk_until {
-            // Chunks follow each other without a gap, so only the first one must be searched for.
-            let chunk = if window.any {
-                self.disk().chunk(list, window.next)?
-            } else {
-                self.disk().chunk_before(list, window.next.saturating_add(1))?
-            };
-            match chunk {
-                Some(chunk) if chunk.next() > window.next => window.visit(&chunk, on_disk_until, visit),
-                _ => return Err(self.tree.shared.damaged(format!("record {} of {list} is missing", window.next))),
+        let Some(tail) = self.tails.get(list) else { return self.read_kept(list, &mut window, until, visit) };
+        self.read_kept(list, &mut window, until.min(tail.first()), visit)?;
+        for extent in tail.written.iter().filter(|extent| extent.records.end > from) {
+            if !window.is_open() {
+                return Ok(());
             }
+            window.visit(&self.file.read(extent)?, u64::MAX, visit);
         }
-        for chunk in tail.into_iter().flat_map(Tail::chunks) {
+        for chunk in tail.chunks() {
             window.visit(chunk, u64::MAX, visit);
         }
         if window.is_open() {
             return Err(StoreError::Misuse(format!("a read of {list} until {until}, which is beyond its end")));
         }
         Ok(())
+    }
+
+    /// Visits what the last checkpoint has of a list before `end`.
+    fn read_kept(
+        &self,
+        list: &str,
+        window: &mut Window,
+        end: u64,
+        visit: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<(), StoreError> {
+        if !window.is_open() || window.next >= end {
+            return Ok(());
+        }
+        let missing = |window: &Window| self.shared().damaged(format!("record {} of {list} is missing", window.next));
+        self.runs.scan(&key(list, window.next + 1), &mut |key, value| {
+            let Some(chunk_end) = end_of(key, list) else { return Ok(ControlFlow::Break(())) };
+            let chunk = match chunk_end {
+                LAST => last_chunk(value).ok_or_else(|| missing(window))?,
+                _ => self.file.read(&Extent::decode(chunk_end, value).ok_or_else(|| missing(window))?)?,
+            };
+            let before = window.next;
+            window.visit(&chunk, end, visit);
+            let goes_on = window.next > before && window.next < end && window.is_open();
+            Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        if window.is_open() && window.next < end { Err(missing(window)) } else { Ok(()) }
     }
 
     /// Says that all records appended so far belong to transactions up to `ticket`. Tickets only grow.
@@ -164,7 +206,7 @@ impl Journal {
     /// # Errors
     /// What the disk says, also of what an earlier call began.
     pub fn write_back(&mut self, committed_ticket: u64) -> Result<(), StoreError> {
-        self.tree.shared.check()?;
+        self.shared().check()?;
         let is_due = |full: &&Full| full.waits_for.is_some_and(|ticket| ticket <= committed_ticket);
         let written = self.writing.as_ref().map_or(0, |writing| writing.count);
         let (mut chunks, mut bytes) = (Vec::new(), 0);
@@ -183,28 +225,36 @@ impl Journal {
         if bytes < WRITE_BACK_BYTES_MIN {
             return Ok(());
         }
-        let (count, tree) = (chunks.len(), Arc::clone(&self.tree));
-        let to_make = self.numbers.reserve();
-        let write = move || {
-            let chunks = chunks.iter().map(|(list, chunk)| (&**list, &**chunk));
-            Disk(Blobs { tree: &tree }).write_all(to_make, chunks)
-        };
-        let thread = thread::Builder::new().name("journal".to_owned()).spawn(write);
+        let (count, file, at) = (chunks.len(), Arc::clone(&self.file), self.file_bytes);
+        let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || file.write(at, &chunks));
         let thread = thread.map_err(StoreError::no_thread)?;
         self.writing = Some(Writing { count, thread });
         Ok(())
     }
 
-    /// Waits until what is on its way to the disk is there, and lets go of it.
+    /// Waits until what is on its way to the file is there, and lets go of it.
     pub(crate) fn settle(&mut self) -> Result<(), StoreError> {
         let Some(Writing { count, thread }) = self.writing.take() else { return Ok(()) };
-        thread.join().unwrap_or_else(|_| Err(self.tree.shared.damaged("writing a journal panicked")))?;
-        for Full { list, .. } in self.full.drain(..count) {
-            if let Some(chunk) = self.tails.get_mut(&list).and_then(|tail| tail.full.pop_front()) {
-                self.pending_bytes -= chunk.bytes().len();
+        let written = thread.join().unwrap_or_else(|_| Err(self.shared().damaged("writing a journal panicked")))?;
+        self.written(count, written);
+        Ok(())
+    }
+
+    /// The first of the full chunks are in the file.
+    fn written(&mut self, count: usize, extents: Written) {
+        for Full { list, chunk, .. } in self.full.drain(..count) {
+            self.pending_bytes -= chunk.bytes().len();
+            if let Some(tail) = self.tails.get_mut(&list) {
+                tail.full.pop_front();
             }
         }
-        Ok(())
+        for (list, extent) in extents {
+            self.file_bytes = extent.end();
+            self.pending_bytes += size_of::<Extent>();
+            if let Some(tail) = self.tails.get_mut(&list) {
+                tail.written.push(extent);
+            }
+        }
     }
 
     /// Bytes of memory that only a checkpoint or [`Journal::write_back`] frees.
@@ -213,32 +263,64 @@ impl Journal {
         self.pending_bytes
     }
 
-    fn disk(&self) -> Disk<'_> {
-        Disk(Blobs { tree: &self.tree })
+    /// As [`Table::tidy`](crate::Table::tidy).
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn tidy(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
+        self.runs.tidy(max_bytes)
+    }
+
+    /// As [`Table::untidy`](crate::Table::untidy).
+    #[must_use]
+    pub fn untidy(&self) -> usize {
+        self.runs.untidy()
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.runs.tree().shared
     }
 }
 
-/// Fetches the end of a list for an append at `index`, and removes what is stale. Also returns its pending bytes.
+/// Fetches the end of a list for an append at `index`.
 #[cold]
-fn load(disk: Disk<'_>, list: &str, index: u64) -> Result<(Tail, usize), StoreError> {
-    disk.0.tree.shared.check()?;
-    if list.len() > KEY_BYTES {
-        return Err(StoreError::TooLarge { what: "a list's name", bytes: list.len(), bound: KEY_BYTES });
+fn load(runs: &Runs, list: &str, index: u64) -> Result<Tail, StoreError> {
+    let key = key(list, LAST);
+    if key.len() > KEY_BYTES {
+        return Err(StoreError::TooLarge {
+            what: "a list's name",
+            bytes: list.len(),
+            bound: KEY_BYTES + list.len() - key.len(),
+        });
     }
     if list.contains('\0') {
         return Err(StoreError::Misuse(format!("{list:?} as a list's name")));
     }
-    let mut open = disk.chunk_before(list, index)?.unwrap_or_else(|| Chunk::starting_at(0));
-    if open.next() < index {
-        let end = open.next();
-        return Err(disk.0.tree.shared.damaged(format!("{list} ends at {end}, before its length of {index}")));
+    let damaged = |reason| runs.tree().shared.damaged(reason);
+    let open = match runs.get(&key)? {
+        None => Chunk::starting_at(0),
+        Some((last, _)) => last_chunk(&last).ok_or_else(|| damaged(format!("the end of {list} cannot be read")))?,
+    };
+    if open.next() != index {
+        return Err(damaged(format!("{list} ends at {}, where its length is {index}", open.next())));
     }
-    // A chunk that was cut must be written again even if nothing is added to it: the next one begins inside of what
-    // it was.
-    let was_cut = open.cut(index);
-    disk.remove_from(list, index)?;
-    let pending_bytes = if was_cut { open.bytes().len() } else { 0 };
-    Ok((Tail::new(list, open, was_cut), pending_bytes))
+    Ok(Tail::new(list, open))
+}
+
+fn key(list: &str, end: u64) -> Vec<u8> {
+    [list.as_bytes(), b"\0", &end.to_be_bytes()].concat()
+}
+
+/// The index in a key of this list; `None` for a key of another.
+fn end_of(key: &[u8], list: &str) -> Option<u64> {
+    let end = key.strip_prefix(list.as_bytes())?.strip_prefix(b"\0")?;
+    Some(u64::from_be_bytes(end.try_into().ok()?))
+}
+
+/// The chunk that these bytes are, behind the index of its first record; `None` if they are none.
+fn last_chunk(bytes: &[u8]) -> Option<Chunk> {
+    let (first, bytes) = bytes.split_first_chunk()?;
+    Chunk::parse(u64::from_le_bytes(*first), bytes.to_vec())
 }
 
 impl Drop for Journal {
@@ -254,35 +336,43 @@ impl Part for Journal {}
 
 impl Steps for Journal {
     fn name(&self) -> &str {
-        self.tree.name()
+        self.runs.tree().name()
     }
 
     fn belongs_to(&self, store: &Arc<Shared>) -> bool {
-        Arc::ptr_eq(&self.tree.shared, store)
+        Arc::ptr_eq(self.shared(), store)
     }
 
-    /// Chunks need no manifest: what they hold beyond the lists' committed lengths is cut when it is read.
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         self.settle()?;
-        let mut tails = self.tails.in_order();
-        tails.iter_mut().filter(|tail| tail.dirty).for_each(|tail| self.numbers.give(&mut tail.open));
-        let dirty = tails.iter().flat_map(|tail| {
-            let open = tail.dirty.then_some(&tail.open);
-            tail.full.iter().map(|chunk| &**chunk).chain(open).map(|chunk| (&*tail.name, chunk))
-        });
-        let mut dirty = dirty.peekable();
-        if dirty.peek().is_some() {
-            Disk(Blobs { tree: &self.tree }).write_all(self.numbers.reserve(), dirty)?;
-        }
-        Ok(None)
+        let chunks: Vec<_> = self.full.iter().map(|full| (Arc::clone(&full.list), Arc::clone(&full.chunk))).collect();
+        let extents = self.file.write(self.file_bytes, &chunks)?;
+        self.written(chunks.len(), extents);
+        self.unsealed = 0;
+        let tails = self.tails.dirty_in_order();
+        self.runs.add(|put| {
+            let mut last = Vec::new();
+            for tail in tails {
+                for extent in &tail.written {
+                    let key = key(&tail.name, extent.records.end);
+                    put(Record { key: &key, value: &extent.encode(), adds: false })?;
+                }
+                last.clear();
+                last.extend_from_slice(&tail.open.first.to_le_bytes());
+                last.extend_from_slice(tail.open.bytes());
+                put(Record { key: &key(&tail.name, LAST), value: &last, adds: false })?;
+            }
+            Ok(())
+        })?;
+        Ok(Some(Fields::default().number(self.file_bytes).bytes(&self.runs.manifest()).seal()))
     }
 
     fn committed(&mut self) {
-        for tail in self.tails.in_order() {
-            tail.full.clear();
+        for tail in self.tails.dirty_in_order() {
+            tail.written.clear();
             tail.dirty = false;
         }
-        self.full.clear();
-        (self.unsealed, self.pending_bytes) = (0, 0);
+        self.pending_bytes = 0;
+        self.runs.committed();
     }
 }

@@ -115,8 +115,11 @@ fn a_store_that_was_never_finished_is_made_anew() {
     make(&path);
     fs::write(path.join("mark"), "partyline-store 1\nmaking\n").unwrap();
     fs::write(path.join("sled/db"), "half").unwrap();
+    fs::create_dir(path.join("journals")).unwrap();
+    fs::write(path.join("journals/s.j"), "half").unwrap();
     assert!(matches!(open::open_existing(&path, OPTIONS, BOOT), Err(StoreError::Missing { .. })));
     assert_eq!(reopen(&path).position(), None);
+    assert!(!path.join("journals").exists());
 }
 
 #[test]

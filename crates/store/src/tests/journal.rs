@@ -1,5 +1,7 @@
 //! Cases of journals.
 
+use std::fs;
+
 use super::*;
 use crate::Journal;
 
@@ -13,20 +15,9 @@ fn read(journal: &mut Journal, list: &str, from: u64, until: u64, records: usize
     read
 }
 
-/// How many keys there are in sled for chunks, and how many of them have one.
-fn keys(store: &Alone) -> (usize, usize) {
-    store.in_sled("s/journal/j", |tree| {
-        let pieces: Vec<_> = tree.scan_prefix(b"c").values().map(Result::unwrap).collect();
-        (pieces.len(), pieces.iter().filter(|piece| !piece.is_empty()).count())
-    })
-}
-
-fn chunks(store: &Alone) -> usize {
-    keys(store).1
-}
-
-fn places(store: &Alone) -> usize {
-    store.in_sled("s/journal/j", |tree| tree.scan_prefix(b"l").count())
+/// Bytes of the journal's file.
+fn in_file(dir: &Path) -> u64 {
+    fs::metadata(dir.join("journals/s.j")).unwrap().len()
 }
 
 fn fill(journal: &mut Journal, list: &str, from: u64, until: u64, text: &str) {
@@ -63,172 +54,151 @@ fn a_read_stops_where_it_is_told() {
     }
 }
 
-/// Chunks that were written before their checkpoint, which then never came, are cut by the next append.
+/// What was written before its checkpoint, which then never came, is gone, and takes no room.
 #[test]
-fn an_append_forgets_what_was_there() {
+fn an_opening_forgets_what_no_checkpoint_has() {
     let dir = tempfile::tempdir().unwrap();
     let dir = &dir.path().join("store");
     let ahead = |from: u64, until: u64, text: &str| {
         let store = reopen(dir);
         let mut journal = store.journal("j").unwrap();
+        let bytes = in_file(dir);
         fill(&mut journal, "l", from, until, text);
         journal.seal(1);
-        for _ in 0..10 {
-            journal.write_back(1).unwrap();
-        }
+        journal.write_back(1).unwrap();
+        journal.settle().unwrap();
+        assert!(in_file(dir) > bytes);
+        assert_eq!(read(&mut journal, "l", from, until, 9_999, 999_999).len() as u64, until - from);
     };
     let mut store = reopen(dir);
     let mut journal = store.journal("j").unwrap();
-    fill(&mut journal, "l", 0, 700, "kept ");
-    store.checkpoint(b"700", &mut [&mut journal]).unwrap();
+    fill(&mut journal, "l", 0, 1_700, "kept ");
+    store.checkpoint(b"1700", &mut [&mut journal]).unwrap();
     drop((journal, store));
 
-    ahead(700, 4_000, "stale ");
-    ahead(700, 5_000, "of another length, and stale as well ");
+    let kept_bytes = in_file(dir);
+    ahead(1_700, 5_000, "stale ");
+    ahead(1_700, 6_000, "of another length, and stale as well ");
     let mut store = reopen(dir);
     let mut journal = store.journal("j").unwrap();
-    assert_eq!(read(&mut journal, "l", 699, 700, 9, 999), ["kept 699"]);
-    fill(&mut journal, "l", 700, 1_500, "new ");
-    store.checkpoint(b"1500", &mut [&mut journal]).unwrap();
+    assert_eq!(in_file(dir), kept_bytes);
+    assert_eq!(read(&mut journal, "l", 1_699, 1_700, 9, 999), ["kept 1699"]);
+    fill(&mut journal, "l", 1_700, 2_500, "new ");
+    store.checkpoint(b"2500", &mut [&mut journal]).unwrap();
     drop((journal, store));
 
     let store = reopen(dir);
     let mut journal = store.journal("j").unwrap();
-    let all = read(&mut journal, "l", 0, 1_500, 9_999, 99_999);
-    assert_eq!((all[699].as_str(), all[700].as_str(), all[1_499].as_str()), ("kept 699", "new 700", "new 1499"));
-    let is_stale = |chunk: sled::Result<sled::IVec>| String::from_utf8_lossy(&chunk.unwrap()).contains("stale");
-    assert!(!store.in_sled("s/journal/j", |tree| tree.iter().values().any(is_stale)));
-}
-
-/// The next record does not fit after the cut, so the chunk that was cut is not touched by it.
-#[test]
-fn a_cut_chunk_is_written_even_if_nothing_is_added_to_it() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = reopen(&dir.path().join("store"));
-    let mut journal = store.journal("j").unwrap();
-    fill(&mut journal, "l", 0, 10, "short ");
-    store.checkpoint(b"10", &mut [&mut journal]).unwrap();
-    drop(journal);
-    let mut journal = store.journal("j").unwrap();
-    journal.append("l", 5, &[b'x'; 9_000]).unwrap();
-    journal.append("l", 6, b"six").unwrap();
-    assert!(journal.pending_bytes() > 9_000);
-    store.checkpoint(b"7", &mut [&mut journal]).unwrap();
-    assert_eq!(journal.pending_bytes(), 0);
-    drop(journal);
-    let mut journal = store.journal("j").unwrap();
-    let all = read(&mut journal, "l", 0, 7, 99, 99_999);
-    assert_eq!((all[4].as_str(), all[5].len(), all[6].as_str()), ("short 4", 9_000, "six"));
+    let all = read(&mut journal, "l", 0, 2_500, 9_999, 99_999);
+    assert_eq!((all[1_699].as_str(), all[1_700].as_str(), all[2_499].as_str()), ("kept 1699", "new 1700", "new 2499"));
 }
 
 #[test]
 fn only_committed_transactions_are_written_back() {
     let dir = tempfile::tempdir().unwrap();
-    let store = reopen(&dir.path().join("store"));
-    let mut journal = store.journal("j").unwrap();
-    let text = "x".repeat(2_200); // four to a chunk
-    fill(&mut journal, "l", 0, 9, &text);
-    journal.seal(7);
-    fill(&mut journal, "l", 9, 17, &text);
-    for (committed, expect) in [(6, 0), (7, 2), (7, 2)] {
-        journal.write_back(committed).unwrap();
-        journal.settle().unwrap();
-        assert_eq!(chunks(&store), expect, "{committed}");
-    }
-    // The third chunk began before the seal and was filled after it: it belongs to the later transaction.
-    journal.seal(8);
-    for (committed, expect) in [(7, 2), (8, 4)] {
-        journal.write_back(committed).unwrap();
-        journal.settle().unwrap();
-        assert_eq!(chunks(&store), expect, "{committed}");
-    }
-    let pending = journal.pending_bytes();
-    assert!(pending > 2_200 && pending < 3_000, "only the open chunk is left: {pending}");
-    // A call's work is bounded.
-    fill(&mut journal, "l", 17, 3_017, &text);
-    journal.seal(9);
-    journal.write_back(9).unwrap();
-    assert_eq!(read(&mut journal, "l", 0, 3_017, 9_999, usize::MAX).len(), 3_017, "while some of it is written");
-    journal.settle().unwrap();
-    assert_eq!(chunks(&store), 4 + 476);
-    assert_eq!(read(&mut journal, "l", 0, 3_017, 9_999, usize::MAX).len(), 3_017);
-}
-
-/// Eight keys ahead, as soon as something is written; of those that an earlier journal had not used, one stays.
-#[test]
-fn keys_are_made_ahead() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = &dir.path().join("store");
-    let text = "x".repeat(4_400); // two to a chunk
-    let mut length = 0;
-    for (until, expect) in [(2, (9, 1)), (4, (2 + 9, 2)), (14, (4 + 13, 7)), (14, (10, 7)), (15, (10 + 9, 8))] {
-        let mut store = reopen(dir);
-        let mut journal = store.journal("j").unwrap();
-        fill(&mut journal, "l", length, until, &text);
-        store.checkpoint(b"", &mut [&mut journal]).unwrap();
-        assert_eq!(keys(&store), expect, "{until}");
-        length = until;
-        let all: Vec<String> = (0..length).map(|index| format!("{text}{index}")).collect();
-        assert_eq!(read(&mut journal, "l", 0, length, 99, usize::MAX), all);
-        drop(journal);
-        assert_eq!(read(&mut store.journal("j").unwrap(), "l", 0, length, 99, usize::MAX), all);
-    }
-}
-
-/// What is stale goes, also the very next chunk, which may begin before the end of what is written instead of it.
-#[test]
-fn the_chunk_after_one_that_was_cut_goes() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = reopen(&dir.path().join("store"));
-    let mut journal = store.journal("j").unwrap();
-    fill(&mut journal, "l", 0, 9, &"x".repeat(4_400)); // two to a chunk
-    fill(&mut journal, "m", 0, 9, &"y".repeat(4_400));
-    store.checkpoint(b"", &mut [&mut journal]).unwrap();
-    drop(journal);
-    let mut journal = store.journal("j").unwrap();
-    fill(&mut journal, "l", 3, 7, "new ");
-    store.checkpoint(b"", &mut [&mut journal]).unwrap();
-    drop(journal);
-    let mut journal = store.journal("j").unwrap();
-    assert_eq!(read(&mut journal, "l", 6, 7, 9, 999), ["new 6"]);
-    assert_eq!(chunks(&store), 2 + 5);
-    assert_eq!(read(&mut journal, "m", 0, 9, 9, usize::MAX).len(), 9);
-}
-
-/// After a crash a place may be known of a chunk that was never written; nobody else's is there later.
-#[test]
-fn a_number_is_not_given_twice() {
-    let dir = tempfile::tempdir().unwrap();
     let dir = &dir.path().join("store");
     let store = reopen(dir);
     let mut journal = store.journal("j").unwrap();
-    fill(&mut journal, "lost", 0, 9, &"x".repeat(4_400));
-    journal.seal(1);
-    // Keys in batches of three, then the four places; the chunks are refused.
-    store.fault_after((8 + 4_u64).div_ceil(3) + 2);
-    journal.write_back(1).unwrap();
-    assert!(journal.settle().is_err());
-    assert_eq!((keys(&store), places(&store)), ((12, 0), 4));
-    drop((journal, store));
+    let text = "x".repeat(2_600); // three to a chunk
+    let chunk = 3 * 2_605;
+    fill(&mut journal, "l", 0, 7, &text);
+    journal.seal(7);
+    fill(&mut journal, "l", 7, 10, &text);
+    let pending = journal.pending_bytes();
+    let mut write_back = |journal: &mut Journal, committed| {
+        let before = (journal.pending_bytes(), in_file(dir));
+        journal.write_back(committed).unwrap();
+        journal.settle().unwrap();
+        let (pending, bytes) = (journal.pending_bytes(), in_file(dir));
+        assert_eq!(before.0 != pending, before.1 != bytes);
+        (before.0 - pending).div_ceil(chunk)
+    };
+    assert_eq!([6, 7, 7].map(|committed| write_back(&mut journal, committed)), [0, 2, 0]);
+    // The third chunk began before the seal and was filled after it: it belongs to the later transaction.
+    journal.seal(8);
+    assert_eq!([7, 8].map(|committed| write_back(&mut journal, committed)), [0, 1]);
+    assert!(pending - journal.pending_bytes() > 3 * (chunk - 100), "only the open chunk is left");
+    // A call's work is bounded.
+    fill(&mut journal, "l", 10, 3_010, &text);
+    journal.seal(9);
+    let pending = journal.pending_bytes();
+    journal.write_back(9).unwrap();
+    assert_eq!(read(&mut journal, "l", 0, 3_010, 9_999, usize::MAX).len(), 3_010, "while some of it is written");
+    journal.settle().unwrap();
+    let written = pending - journal.pending_bytes();
+    assert!((4_000_000..4 << 20).contains(&written), "{written}");
+    assert_eq!(read(&mut journal, "l", 0, 3_010, 9_999, usize::MAX).len(), 3_010);
+}
 
-    let mut store = reopen(dir);
+/// Chunks of several lists come one after the other, and go into the file list by list.
+#[test]
+fn lists_do_not_mix() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
     let mut journal = store.journal("j").unwrap();
-    fill(&mut journal, "m", 0, 9, &"y".repeat(4_400));
-    store.checkpoint(b"", &mut [&mut journal]).unwrap();
-    journal.append("lost", 0, b"again").unwrap();
-    assert_eq!(places(&store), 5);
-    assert_eq!(read(&mut journal, "m", 0, 9, 9, usize::MAX).len(), 9);
-    store.checkpoint(b"", &mut [&mut journal]).unwrap();
-    drop(journal);
-    let mut journal = store.journal("j").unwrap();
-    assert_eq!(read(&mut journal, "m", 0, 9, 9, usize::MAX).len(), 9);
-    assert_eq!(read(&mut journal, "lost", 0, 1, 9, 999), ["again"]);
+    let lists = ["a", "ab", "a!", "b"];
+    for index in 0..300 {
+        lists.iter().for_each(|list| journal.append(list, index, format!("{list} {index:0500}").as_bytes()).unwrap());
+        if index % 100 == 99 {
+            journal.seal(index);
+            journal.write_back(index).unwrap();
+        }
+    }
+    for on_disk in [false, true] {
+        if on_disk {
+            store.checkpoint(b"1", &mut [&mut journal]).unwrap();
+            drop(journal);
+            journal = store.journal("j").unwrap();
+        }
+        for list in lists {
+            for from in [0, 17, 299] {
+                let expect: Vec<_> = (from..300).map(|index| format!("{list} {index:0500}")).collect();
+                assert_eq!(read(&mut journal, list, from, 300, 999, usize::MAX), expect);
+            }
+        }
+    }
+}
+
+/// A byte that changed, and a file that was cut, by whoever.
+#[test]
+fn damage_to_the_file_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    let path = dir.join("journals/s.j");
+    let make = || {
+        let mut store = reopen(dir);
+        let mut journal = store.journal("j").unwrap();
+        fill(&mut journal, "l", 0, 2_000, "record ");
+        store.checkpoint(b"1", &mut [&mut journal]).unwrap();
+        drop(journal);
+        store.close().unwrap();
+    };
+    let moved_aside = || open(dir).unwrap().moved_aside.unwrap().reason;
+
+    make();
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let store = reopen(dir);
+    let journal = store.journal("j").unwrap();
+    let read = journal.read("l", 0, 2_000, 9_999, usize::MAX, &mut |_, _| ());
+    assert!(matches!(read, Err(StoreError::Damaged { .. })));
+    drop((journal, store));
+    assert!(moved_aside().contains("is not as it was"));
+
+    make();
+    fs::write(&path, b"short").unwrap();
+    let store = reopen(dir);
+    assert!(matches!(store.journal("j"), Err(StoreError::Damaged { .. })));
+    drop(store);
+    assert!(moved_aside().contains("has 5 bytes of"));
 }
 
 #[test]
 fn what_writing_back_fails_with_is_said_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let store = reopen(&dir.path().join("store"));
+    let dir = &dir.path().join("store");
+    let store = reopen(dir);
     let mut journal = store.journal("j").unwrap();
     fill(&mut journal, "l", 0, 9, &"x".repeat(2_200));
     journal.seal(1);
@@ -239,7 +209,8 @@ fn what_writing_back_fails_with_is_said_and_nothing_is_lost() {
     store.fault_after(u64::MAX);
     journal.write_back(1).unwrap();
     journal.settle().unwrap();
-    assert_eq!(chunks(&store), 2);
+    assert!(in_file(dir) > 0);
+    assert_eq!(read(&mut journal, "l", 0, 9, 99, usize::MAX).len(), 9);
 }
 
 #[test]
@@ -279,5 +250,5 @@ fn wrong_use_and_gaps_are_noticed() {
     assert!(matches!(journal.append("a", 3, b""), Err(StoreError::Damaged { .. })), "record 2 is missing");
     assert!(matches!(journal.append("a", 2, b""), Err(StoreError::Broken)));
     drop((journal, store));
-    assert!(open(dir).unwrap().moved_aside.unwrap().reason.contains("a ends at 2, before its length of 3"));
+    assert!(open(dir).unwrap().moved_aside.unwrap().reason.contains("a ends at 2, where its length is 3"));
 }

@@ -155,6 +155,7 @@ impl<'a> Run<'a> {
                 self.table.tidy(*max_bytes).unwrap();
                 self.grown.tidy(*max_bytes).unwrap();
                 self.rows.tidy(*max_bytes).unwrap();
+                self.journal.tidy(*max_bytes).unwrap();
             }
             Op::Append { list, length, times } => self.append(&format!("list-{list}"), *length, *times),
             Op::WriteBack => {
