@@ -156,7 +156,7 @@ impl Expected {
             Ok(ControlFlow::Continue(()))
         })?;
         assert_eq!(kept.next(), None, "records are missing");
-        let (mut lengths, mut journal) = (store.table("lengths", CODEC)?, store.journal("lists")?);
+        let (mut lengths, journal) = (store.table("lengths", CODEC)?, store.journal("lists")?);
         for (list, records) in &self.lists {
             let length = records.len() as u64;
             assert_eq!(lengths.read(list.as_bytes())?, &length.to_be_bytes(), "{list}");

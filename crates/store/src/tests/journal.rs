@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::Journal;
 
-fn read(journal: &mut Journal, list: &str, from: u64, until: u64, records: usize, bytes: usize) -> Vec<String> {
+fn read(journal: &Journal, list: &str, from: u64, until: u64, records: usize, bytes: usize) -> Vec<String> {
     let mut read = Vec::new();
     let mut visit = |index: u64, record: &[u8]| {
         assert_eq!(index, from + read.len() as u64);
@@ -48,9 +48,9 @@ fn a_read_stops_where_it_is_told() {
             (0, 2_000, 9_999, 99_999, 0..2_000),
         ] {
             let expect: Vec<String> = expect.map(|index| format!("record {index}")).collect();
-            assert_eq!(read(&mut journal, "l", from, until, records, bytes), expect, "{from}..{until} {on_disk}");
+            assert_eq!(read(&journal, "l", from, until, records, bytes), expect, "{from}..{until} {on_disk}");
         }
-        assert_eq!(read(&mut journal, "l2", 1, 3, 9, 999), ["other 1", "other 2"]);
+        assert_eq!(read(&journal, "l2", 1, 3, 9, 999), ["other 1", "other 2"]);
     }
 }
 
@@ -68,7 +68,7 @@ fn an_opening_forgets_what_no_checkpoint_has() {
         journal.write_back(1).unwrap();
         journal.settle().unwrap();
         assert!(in_file(dir) > bytes);
-        assert_eq!(read(&mut journal, "l", from, until, 9_999, 999_999).len() as u64, until - from);
+        assert_eq!(read(&journal, "l", from, until, 9_999, 999_999).len() as u64, until - from);
     };
     let mut store = reopen(dir);
     let mut journal = store.journal("j").unwrap();
@@ -82,14 +82,14 @@ fn an_opening_forgets_what_no_checkpoint_has() {
     let mut store = reopen(dir);
     let mut journal = store.journal("j").unwrap();
     assert_eq!(in_file(dir), kept_bytes);
-    assert_eq!(read(&mut journal, "l", 1_699, 1_700, 9, 999), ["kept 1699"]);
+    assert_eq!(read(&journal, "l", 1_699, 1_700, 9, 999), ["kept 1699"]);
     fill(&mut journal, "l", 1_700, 2_500, "new ");
     store.checkpoint(b"2500", &mut [&mut journal]).unwrap();
     drop((journal, store));
 
     let store = reopen(dir);
-    let mut journal = store.journal("j").unwrap();
-    let all = read(&mut journal, "l", 0, 2_500, 9_999, 99_999);
+    let journal = store.journal("j").unwrap();
+    let all = read(&journal, "l", 0, 2_500, 9_999, 99_999);
     assert_eq!((all[1_699].as_str(), all[1_700].as_str(), all[2_499].as_str()), ("kept 1699", "new 1700", "new 2499"));
 }
 
@@ -105,7 +105,7 @@ fn only_committed_transactions_are_written_back() {
     journal.seal(7);
     fill(&mut journal, "l", 7, 10, &text);
     let pending = journal.pending_bytes();
-    let mut write_back = |journal: &mut Journal, committed| {
+    let write_back = |journal: &mut Journal, committed| {
         let before = (journal.pending_bytes(), in_file(dir));
         journal.write_back(committed).unwrap();
         journal.settle().unwrap();
@@ -123,11 +123,11 @@ fn only_committed_transactions_are_written_back() {
     journal.seal(9);
     let pending = journal.pending_bytes();
     journal.write_back(9).unwrap();
-    assert_eq!(read(&mut journal, "l", 0, 3_010, 9_999, usize::MAX).len(), 3_010, "while some of it is written");
+    assert_eq!(read(&journal, "l", 0, 3_010, 9_999, usize::MAX).len(), 3_010, "while some of it is written");
     journal.settle().unwrap();
     let written = pending - journal.pending_bytes();
     assert!((4_000_000..4 << 20).contains(&written), "{written}");
-    assert_eq!(read(&mut journal, "l", 0, 3_010, 9_999, usize::MAX).len(), 3_010);
+    assert_eq!(read(&journal, "l", 0, 3_010, 9_999, usize::MAX).len(), 3_010);
 }
 
 /// Chunks of several lists come one after the other, and go into the file list by list.
@@ -153,7 +153,7 @@ fn lists_do_not_mix() {
         for list in lists {
             for from in [0, 17, 299] {
                 let expect: Vec<_> = (from..300).map(|index| format!("{list} {index:0500}")).collect();
-                assert_eq!(read(&mut journal, list, from, 300, 999, usize::MAX), expect);
+                assert_eq!(read(&journal, list, from, 300, 999, usize::MAX), expect);
             }
         }
     }
@@ -205,12 +205,12 @@ fn what_writing_back_fails_with_is_said_and_nothing_is_lost() {
     store.fault_after(0);
     journal.write_back(1).unwrap();
     assert!(matches!(journal.settle(), Err(StoreError::Io { .. })));
-    assert_eq!(read(&mut journal, "l", 0, 9, 99, usize::MAX).len(), 9);
+    assert_eq!(read(&journal, "l", 0, 9, 99, usize::MAX).len(), 9);
     store.fault_after(u64::MAX);
     journal.write_back(1).unwrap();
     journal.settle().unwrap();
     assert!(in_file(dir) > 0);
-    assert_eq!(read(&mut journal, "l", 0, 9, 99, usize::MAX).len(), 9);
+    assert_eq!(read(&journal, "l", 0, 9, 99, usize::MAX).len(), 9);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn ends_of_many_lists_are_let_go_of_and_fetched_again() {
     }
     for list in (0..3_000).step_by(7) {
         let expect: Vec<String> = (0..3).map(|round| format!("{list} {round}")).collect();
-        assert_eq!(read(&mut journal, &format!("list {list}"), 0, 3, 9, 999), expect);
+        assert_eq!(read(&journal, &format!("list {list}"), 0, 3, 9, 999), expect);
     }
 }
 
@@ -246,7 +246,7 @@ fn wrong_use_and_gaps_are_noticed() {
     store.checkpoint(b"1", &mut [&mut journal]).unwrap();
     drop(journal);
     let mut journal = store.journal("j").unwrap();
-    assert_eq!(read(&mut journal, "a", 0, 2, 9, 9_999_999)[0].len(), 750_000);
+    assert_eq!(read(&journal, "a", 0, 2, 9, 9_999_999)[0].len(), 750_000);
     assert!(matches!(journal.append("a", 3, b""), Err(StoreError::Damaged { .. })), "record 2 is missing");
     assert!(matches!(journal.append("a", 2, b""), Err(StoreError::Broken)));
     drop((journal, store));
