@@ -41,9 +41,11 @@ const WRITE_BACK_BYTES_MIN: usize = if cfg!(test) { 1 } else { 128 << 10 };
 
 /// Stands for the index that follows a list's last chunk, which grows.
 const LAST: u64 = u64::MAX;
+/// Bytes of a list's name: a key has nine more.
+const NAME_BYTES: usize = KEY_BYTES - 9;
 
-/// Lists of records, numbered from 0. Records may be written before the checkpoint that makes them count; without it they
-/// are gone when the journal is opened again.
+/// Lists of records, numbered from 0. Each checkpoint keeps all that was appended. Full chunks can be written before that;
+/// without it they are gone when the journal is opened again.
 pub struct Journal {
     runs: Runs,
     file: Arc<Extents>,
@@ -101,7 +103,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] if what was kept of the list is not as long as that; [`StoreError::TooLarge`], also for a
-    /// list's name of more than 1,000 bytes; [`StoreError::Misuse`] for a name with a zero byte, and for an index that
+    /// list's name of more than 1,015 bytes; [`StoreError::Misuse`] for a name with a zero byte, and for an index that
     /// does not follow the last one; what the disk says.
     pub fn append(&mut self, list: &str, index: u64, record: &[u8]) -> Result<(), StoreError> {
         if record.len() >= RECORD_BYTES - 4 {
@@ -115,19 +117,16 @@ impl Journal {
                 self.tails.insert(tail)
             }
         };
+        if !tail.dirty {
+            tail.dirty = true;
+            self.pending_bytes += tail.open.bytes().len();
+        }
         if !tail.open.takes(record.len()) {
-            let full = std::mem::replace(&mut tail.open, Chunk::following(index));
-            if !tail.dirty {
-                self.pending_bytes += full.bytes().len();
-            }
-            let chunk = Arc::new(full);
+            let chunk = Arc::new(std::mem::replace(&mut tail.open, Chunk::following(index)));
             tail.full.push_back(Arc::clone(&chunk));
             self.full.push_back(Full { list: Arc::clone(&tail.name), chunk, waits_for: None });
             self.unsealed += 1;
-        } else if !tail.dirty {
-            self.pending_bytes += tail.open.bytes().len();
         }
-        tail.dirty = true;
         self.pending_bytes += tail.open.push(record);
         Ok(())
     }
@@ -285,19 +284,14 @@ impl Journal {
 /// Fetches the end of a list for an append at `index`.
 #[cold]
 fn load(runs: &Runs, list: &str, index: u64) -> Result<Tail, StoreError> {
-    let key = key(list, LAST);
-    if key.len() > KEY_BYTES {
-        return Err(StoreError::TooLarge {
-            what: "a list's name",
-            bytes: list.len(),
-            bound: KEY_BYTES + list.len() - key.len(),
-        });
+    if list.len() > NAME_BYTES {
+        return Err(StoreError::TooLarge { what: "a list's name", bytes: list.len(), bound: NAME_BYTES });
     }
     if list.contains('\0') {
         return Err(StoreError::Misuse(format!("{list:?} as a list's name")));
     }
     let damaged = |reason| runs.tree().shared.damaged(reason);
-    let open = match runs.get(&key)? {
+    let open = match runs.get(&key(list, LAST))? {
         None => Chunk::starting_at(0),
         Some((last, _)) => last_chunk(&last).ok_or_else(|| damaged(format!("the end of {list} cannot be read")))?,
     };

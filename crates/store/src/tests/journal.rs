@@ -130,6 +130,25 @@ fn only_committed_transactions_are_written_back() {
     assert_eq!(read(&journal, "l", 0, 3_010, 9_999, usize::MAX).len(), 3_010);
 }
 
+/// What an earlier checkpoint says of extents is not said again.
+#[test]
+fn a_checkpoint_writes_what_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut journal = store.journal("j").unwrap();
+    let in_sled = |store: &Alone| {
+        store.in_sled("s/journal/j", |tree| tree.iter().values().map(|value| value.unwrap().len()).sum::<usize>())
+    };
+    fill(&mut journal, "l", 0, 3_000, &"x".repeat(2_600));
+    store.checkpoint(b"1", &mut [&mut journal]).unwrap();
+    let before = in_sled(&store);
+    assert!(before > 6_000, "{before}");
+    journal.append("l", 3_000, b"one more").unwrap();
+    store.checkpoint(b"2", &mut [&mut journal]).unwrap();
+    let more = in_sled(&store) - before;
+    assert!(more < 2_000, "{more}");
+}
+
 /// Chunks of several lists come one after the other, and go into the file list by list.
 #[test]
 fn lists_do_not_mix() {
