@@ -3,6 +3,8 @@
 //! A piece's key is the string's key and the piece's number. The first piece begins with the number of pieces and the
 //! length before compression; with the length 0, the bytes are as they were.
 
+use lz4_flex::block::{compress_into, decompress, get_maximum_output_size};
+
 use crate::{
     error::StoreError,
     tree::Tree,
@@ -24,19 +26,8 @@ impl<'a> Blobs<'a> {
 
     /// Writes `bytes` under `key`. `key` is as it was when this returns.
     pub(crate) fn put(self, writer: &mut Writer<'_>, key: &mut Vec<u8>, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut packed = vec![0; HEAD_BYTES + lz4_flex::block::get_maximum_output_size(bytes.len())];
-        let room = packed.get_mut(HEAD_BYTES..).unwrap_or_default();
-        let raw = match lz4_flex::block::compress_into(bytes, room) {
-            Ok(length) if length < bytes.len() => {
-                packed.truncate(HEAD_BYTES + length);
-                bytes.len()
-            }
-            _ => {
-                packed.truncate(HEAD_BYTES);
-                packed.extend_from_slice(bytes);
-                0
-            }
-        };
+        let mut packed = vec![0; HEAD_BYTES];
+        let raw = if compress(bytes, &mut packed) { bytes.len() } else { 0 };
         let too_large = || StoreError::TooLarge {
             what: "a string",
             bytes: bytes.len(),
@@ -82,7 +73,24 @@ impl<'a> Blobs<'a> {
         match raw {
             0 if count > 1 => Ok(Some(joined)),
             0 => Ok(Some(packed.to_vec())),
-            raw => lz4_flex::block::decompress(packed, raw).map(Some).map_err(|_| damaged(key)),
+            raw => decompress(packed, raw).map(Some).map_err(|_| damaged(key)),
+        }
+    }
+}
+
+/// Appends `bytes`, compressed where that makes them less. Whether it did.
+pub(crate) fn compress(bytes: &[u8], packed: &mut Vec<u8>) -> bool {
+    let begin = packed.len();
+    packed.resize(begin + get_maximum_output_size(bytes.len()), 0);
+    match compress_into(bytes, packed.get_mut(begin..).unwrap_or_default()) {
+        Ok(length) if length < bytes.len() => {
+            packed.truncate(begin + length);
+            true
+        }
+        _ => {
+            packed.truncate(begin);
+            packed.extend_from_slice(bytes);
+            false
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The folder of a store: who may use it, whether it was left in order, and moving it aside.
 //!
 //! `<dir>/sled` is the database, `<dir>/journals` what journals have in files of their own, `<dir>/mark` says how the
-//! store was left. `<dir>.lock` is beside the folder, so that the lock stays with the name when the folder is moved. The mark is what tells a killed process (nothing that was
-//! handed to the system is lost) from a machine that stopped (anything may be): it names the boot it was written in.
+//! store was left. `<dir>.lock` is beside the folder, so that the lock stays with the name when the folder is moved. The
+//! mark is what tells a killed process (nothing that was handed to the system is lost) from a machine that stopped
+//! (anything may be): it names the boot it was written in.
 
 use std::{
     ffi::OsString,

@@ -63,13 +63,19 @@ impl Store {
     /// # Errors
     /// As [`Store::table`].
     pub fn journal(&self, name: &str) -> Result<Journal, StoreError> {
-        let manifest = self.progress.manifests.get(&format!("journal/{name}"));
-        Journal::open(&self.shared, name, manifest.map(Vec::as_slice))
+        let (tree, manifest) = self.part(format!("journal/{name}"))?;
+        Journal::open(tree, name, manifest)
     }
 
     fn runs(&self, name: String, filtered: bool) -> Result<Runs, StoreError> {
+        let (tree, manifest) = self.part(name)?;
+        Runs::open(tree, filtered, manifest)
+    }
+
+    /// A part's tree, and what the last checkpoint says of it.
+    fn part(&self, name: String) -> Result<(Tree, Option<&[u8]>), StoreError> {
         let manifest = self.progress.manifests.get(&name).map(Vec::as_slice);
-        Runs::open(Tree::take(&self.shared, name)?, filtered, manifest)
+        Ok((Tree::take(&self.shared, name)?, manifest))
     }
 
     /// Keeps everything dirty in the parts together with the position: all of it or nothing, whatever happens

@@ -2,7 +2,7 @@
 //! one before. Nothing in it is ever overwritten or removed. What is behind the extents that a checkpoint names is left from
 //! a crash, and cut off when the file is opened.
 //!
-//! It is a file beside sled, as what only grows needs nothing of what sled does: sled writes values two to five times, at
+//! It is a file beside sled, as what only grows needs nothing of what sled does: sled writes values two to three times, at
 //! ten times the cost of a file's.
 
 use std::{
@@ -14,11 +14,11 @@ use std::{
     sync::Arc,
 };
 
-use lz4_flex::block::{compress_into, decompress, get_maximum_output_size};
+use lz4_flex::block::decompress;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::chunk::Chunk;
-use crate::{error::StoreError, shared::Shared};
+use crate::{blob::compress, error::StoreError, shared::Shared};
 
 /// An extent takes no further chunk that would bring it over so many bytes, before compression.
 const EXTENT_BYTES: usize = if cfg!(test) { 20_000 } else { 64 << 10 };
@@ -128,17 +128,14 @@ impl Extents {
     }
 
     fn put(&self, offset: u64, records: Range<u64>, raw: &[u8], packed: &mut Vec<u8>) -> Result<Extent, StoreError> {
-        packed.resize(get_maximum_output_size(raw.len()), 0);
-        let bytes = match compress_into(raw, packed) {
-            Ok(length) if length < raw.len() => packed.get(..length).unwrap_or_default(),
-            _ => raw,
-        };
+        packed.clear();
+        compress(raw, packed);
         #[cfg(test)]
         self.shared.base.fault()?;
-        self.file.write_all_at(bytes, offset).map_err(|e| self.failed("write", e))?;
+        self.file.write_all_at(packed, offset).map_err(|e| self.failed("write", e))?;
         // Records are bounded far below 4 GiB, and extents by them.
-        let (packed, raw) = (bytes.len() as u32, raw.len() as u32);
-        Ok(Extent { records, offset, packed, raw, checksum: xxh3_64(bytes) })
+        let (raw, checksum) = (raw.len() as u32, xxh3_64(packed));
+        Ok(Extent { records, offset, packed: packed.len() as u32, raw, checksum })
     }
 
     /// Reads an extent: one long chunk.

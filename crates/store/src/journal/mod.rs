@@ -76,8 +76,8 @@ struct Writing {
 
 impl Journal {
     /// What the last checkpoint's manifest names; `name` is also its file's.
-    pub(crate) fn open(shared: &Arc<Shared>, name: &str, manifest: Option<&[u8]>) -> Result<Self, StoreError> {
-        let tree = Tree::take(shared, format!("journal/{name}"))?;
+    pub(crate) fn open(tree: Tree, name: &str, manifest: Option<&[u8]>) -> Result<Self, StoreError> {
+        let shared = Arc::clone(&tree.shared);
         let unreadable = || shared.damaged(format!("what there is of the journal {name} cannot be read"));
         let (file_bytes, runs) = match manifest {
             None => (0, None),
@@ -89,7 +89,7 @@ impl Journal {
         };
         Ok(Self {
             runs: Runs::open(tree, true, runs)?,
-            file: Arc::new(Extents::open(shared, name, file_bytes)?),
+            file: Arc::new(Extents::open(&shared, name, file_bytes)?),
             file_bytes,
             tails: Tails::new(),
             full: VecDeque::new(),
