@@ -178,6 +178,31 @@ fn lists_do_not_mix() {
     }
 }
 
+/// What compression makes no shorter lies in the file as it is.
+#[test]
+fn noise_is_kept_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    let mut store = reopen(dir);
+    let mut journal = store.journal("j").unwrap();
+    let mut seed = 1_u64;
+    let mut noise = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 56) as u8
+    };
+    let records: Vec<Bytes> = (0..20).map(|_| (0..3_000).map(|_| noise()).collect()).collect();
+    for (index, record) in (0..).zip(&records) {
+        journal.append("l", index, record).unwrap();
+    }
+    store.checkpoint(b"1", &mut [&mut journal]).unwrap();
+    drop(journal);
+    assert!(in_file(dir) > 9 * 2 * 3_000);
+    let mut read = Vec::new();
+    let mut visit = |_, record: &[u8]| read.push(record.to_vec());
+    store.journal("j").unwrap().read("l", 0, 20, 99, usize::MAX, &mut visit).unwrap();
+    assert_eq!(read, records);
+}
+
 /// A byte that changed, and a file that was cut, by whoever.
 #[test]
 fn damage_to_the_file_is_noticed() {
