@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Rows of so many steps, a megabyte each at most, may wait to be put into the view.
-const WAITING_ROWS: usize = 24;
+const WAITING_ROWS: usize = 48;
 /// More is waited for so long before it looks whether it should stop.
 const STEP: Duration = Duration::from_millis(100);
 

@@ -52,8 +52,8 @@ impl Pace {
         let properties = [
             ("enable.idempotence", "true"),
             ("compression.type", "lz4"),
-            // As `partyline publish` has it, and librdkafka by itself.
-            ("linger.ms", "5"),
+            // As `partyline publish` has it.
+            ("linger.ms", "1"),
             ("delivery.report.only.error", "true"),
         ];
         let producer: BaseProducer<Loud> =

@@ -159,9 +159,9 @@ impl Settings {
         )
     }
 
-    /// A producer of single records.
+    /// A producer of single records. Many at once fill its batches whatever it lingers for; one by one each would wait.
     pub(super) fn publisher(&self) -> ClientConfig {
-        self.build(&[SENDING, &[("linger.ms", "5"), ("delivery.timeout.ms", "120000")]], &[PRODUCING])
+        self.build(&[SENDING, &[("linger.ms", "1"), ("delivery.timeout.ms", "120000")]], &[PRODUCING])
     }
 
     /// A client for administration.
