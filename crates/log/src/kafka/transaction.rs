@@ -153,36 +153,17 @@ impl Transactions {
         Ok(())
     }
 
-    /// Completes the transaction, anew where the group has rebalanced meanwhile.
-    fn complete_by(&mut self, deadline: Instant) -> Result<Vec<Batch>, LogError> {
-        for _ in 0..REBALANCES {
-            match self.try_complete(deadline) {
-                Ok(()) => {
-                    // Once all rows are taken, none is under way.
-                    let parts = self.lender.give_back();
-                    return parts.ok_or_else(|| LogError::Transaction("rows are still under way".to_owned()));
-                }
-                Err(Failure::Final(failure)) => return Err(failure),
-                Err(Failure::Rebalanced) if self.member.assignment_lost() => break,
-                Err(Failure::Rebalanced) => self.take_back(deadline)?,
-            }
-            tracing::debug!("a rebalance came in between: the transaction is done again");
-        }
-        Err(LogError::Transaction("the group has rebalanced".to_owned()))
-    }
-
-    /// Sends the positions, and waits for the rows. What has ended in between is begun and handed over again.
+    /// Waits for the rows, and sends the positions. What has ended in between is begun and handed over again.
     fn try_complete(&mut self, deadline: Instant) -> Result<(), Failure> {
         self.hand_over_rest(deadline)?;
         let begun = Instant::now();
-        // In this order: librdkafka has the coordinator take in partitions a millisecond after the first row of each, and
-        // sends no row before.
+        // In this order: while it takes in partitions, the coordinator would put the positions off.
+        self.wait_for_rows(deadline)?;
+        let taken = begun.elapsed();
         if let Some(last) = self.lender.lent().last() {
             self.send_positions(last.positions(), deadline)?;
         }
-        let positions = begun.elapsed();
-        self.wait_for_rows(deadline)?;
-        tracing::debug!(parts = self.lender.lent().len(), ?positions, taken = ?begun.elapsed(), "transaction");
+        tracing::debug!(parts = self.lender.lent().len(), ?taken, positions = ?begun.elapsed(), "transaction");
         Ok(())
     }
 
@@ -304,22 +285,23 @@ impl Transactions {
         Ok(())
     }
 
-    /// Takes the transaction back, so that another one may be begun. Rows that are under way are waited for: without them
-    /// the broker would miss some of the producer's sequence.
-    fn take_back(&mut self, deadline: Instant) -> Result<(), LogError> {
-        self.drop_rows(PurgeConfig::default().queue(), deadline);
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.producer().abort_transaction(left).map_err(|e| error::transaction("aborting", &e))?;
+    /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out. Whether
+    /// another one may be begun.
+    fn end(&mut self) -> bool {
         self.handed_over = None;
-        Ok(())
-    }
-
-    /// Drops rows, and waits for the rest.
-    fn drop_rows(&self, which: PurgeConfig, deadline: Instant) {
-        self.producer().purge(which);
+        if self.producer().client().fatal_error().is_some() {
+            return false;
+        }
+        self.producer().purge(PurgeConfig::default().queue().inflight());
+        let deadline = Instant::now() + Duration::from_secs(1);
         while self.producer().in_flight_count() > 0 && Instant::now() < deadline {
             poll::pause(self.producer(), poll::STEP);
         }
+        let aborted = self.producer().abort_transaction(Duration::from_secs(2));
+        if let Err(failure) = &aborted {
+            tracing::debug!("aborting: {failure}");
+        }
+        aborted.is_ok()
     }
 }
 
@@ -338,10 +320,23 @@ impl Lane for Transactions {
     }
 
     fn complete(&mut self) -> Result<Vec<Batch>, LogError> {
-        self.complete_by(Instant::now() + CALL).map_err(|failure| {
-            self.abort();
-            self.undelivered().unwrap_or(failure)
-        })
+        let deadline = Instant::now() + CALL;
+        for _ in 0..REBALANCES {
+            let Err(failure) = self.try_complete(deadline) else {
+                // Once all rows are taken, none is under way.
+                let parts = self.lender.give_back();
+                return parts.ok_or_else(|| LogError::Transaction("rows are still under way".to_owned()));
+            };
+            let aborted = self.end();
+            match failure {
+                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
+                    tracing::debug!("a rebalance came in between: the transaction is done again");
+                }
+                Failure::Rebalanced => break,
+                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
+            }
+        }
+        Err(LogError::Transaction("the group has rebalanced".to_owned()))
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
@@ -352,14 +347,9 @@ impl Lane for Transactions {
         Ok(())
     }
 
-    /// At once where the broker allows, so that readers need not wait until it times out.
     fn abort(&mut self) {
-        if self.handed_over.take().is_none() || self.producer().client().fatal_error().is_some() {
-            return;
-        }
-        self.drop_rows(PurgeConfig::default().queue().inflight(), Instant::now() + Duration::from_secs(1));
-        if let Err(failure) = self.producer().abort_transaction(Duration::from_secs(2)) {
-            tracing::debug!("aborting: {failure}");
+        if self.handed_over.is_some() {
+            self.end();
         }
     }
 }
