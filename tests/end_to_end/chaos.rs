@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use partyline_log::{Backend, LogError, Records, TopicKind};
+use partyline_log::{Backend, Event, Intake, LogError, Records, TopicKind};
 use partyline_tests::{
     process::{Broker, Running, run},
     rig::{PATIENCE, Read, Rig, bootstrap, connect, exactly_once},
@@ -233,6 +233,31 @@ fn kafka_rebalance() {
     committed(&scene, 12_000);
     assert!(three.terminate().0.success());
     scene.is_whole(None);
+}
+
+/// What a member says next, or an idle moment later.
+fn next(member: &mut dyn Intake) -> Event {
+    member.next(&mut Records::default(), Duration::from_millis(20)).unwrap()
+}
+
+/// A projector ends when it is told to give partitions up to a second one, before it has answered, and comes back at
+/// once: the second one gets them.
+#[test]
+fn kafka_end_before_partitions_are_given_up() {
+    let rig = Rig::kafka(4);
+    let mut one = rig.log.intake("one").unwrap();
+    until(|| matches!(next(&mut *one), Event::Gained(_)));
+    let mut two = rig.log.intake("two").unwrap();
+    until(|| {
+        next(&mut *two);
+        matches!(next(&mut *one), Event::Losing(_))
+    });
+    drop(one);
+    let mut one = rig.log.intake("one").unwrap();
+    until(|| {
+        next(&mut *one);
+        matches!(next(&mut *two), Event::Gained(_))
+    });
 }
 
 /// Whatever is asked of a broker that is away fails in passing, so that no worker ends for it.

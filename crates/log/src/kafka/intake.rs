@@ -27,6 +27,7 @@ use super::{
     leaving::{Departure, Leaving},
     offsets,
     poll::{self, Contact, Sorted},
+    predecessor::Predecessor,
     rebalances::{Rebalance, Rebalances},
     transaction::Transactions,
 };
@@ -46,6 +47,8 @@ pub(super) struct GroupIntake {
     inflow: Inflow<Context<Rebalances>>,
     contact: Contact,
     committer: Committer,
+    /// Until it has asked to be in the group.
+    predecessor: Option<Predecessor>,
     held: BTreeMap<Partition, Held>,
     /// Given up with the next call of `next`; of these librdkafka has to let go.
     leaving: Option<Vec<Partition>>,
@@ -76,7 +79,7 @@ enum Flow {
 }
 
 impl GroupIntake {
-    /// Fences a predecessor of the same name and joins the group.
+    /// Fences a predecessor of the same name. The first calls of `next` join the group.
     pub(super) fn join(settings: &Settings, topics: &Topics, member: &str) -> Result<Self, LogError> {
         let producers = Transactions::prepare_all(settings, topics, member)?;
         let consumer: Member = settings
@@ -86,7 +89,6 @@ impl GroupIntake {
         let consumer = Arc::new(consumer);
         let transactions = |producer| Transactions::new(producer, Arc::clone(&consumer), Arc::clone(&topics.commands));
         let committer = Committer::start(producers.into_iter().map(transactions).collect())?;
-        consumer.subscribe(&[&topics.commands]).map_err(|e| error::failed("joining the group", &e))?;
         Ok(Self {
             settings: settings.clone(),
             topics: topics.clone(),
@@ -94,11 +96,24 @@ impl GroupIntake {
             consumer,
             contact: Contact::new(),
             committer,
+            predecessor: Some(Predecessor::of(member)),
             held: BTreeMap::new(),
             leaving: None,
             joined: false,
             departure: Departure::default(),
         })
+    }
+
+    /// Asks to be in the group, unless its predecessor has to be out of it first; then says how long to wait.
+    fn ask_in(&mut self) -> Result<Option<Duration>, LogError> {
+        let Some(predecessor) = &mut self.predecessor else { return Ok(None) };
+        let wait = predecessor.wait(&self.consumer, &self.topics);
+        if wait.is_none() {
+            let asked = self.consumer.subscribe(&[&self.topics.commands]);
+            asked.map_err(|e| error::failed("joining the group", &e))?;
+            self.predecessor = None;
+        }
+        Ok(wait)
     }
 
     /// Takes up the oldest rebalance. It stays noted until that has worked.
@@ -292,6 +307,10 @@ impl Intake for GroupIntake {
         self.committer.committed().map_err(|e| self.explained(e))?;
         if let Some(assigned) = self.leaving.take() {
             self.leave(&assigned)?;
+        }
+        if let Some(before) = self.ask_in()? {
+            poll::serve(&self.consumer, before.min(wait))?;
+            return Ok(Event::Idle);
         }
         let deadline = Instant::now() + wait;
         loop {

@@ -22,6 +22,7 @@ mod intake;
 mod leaving;
 mod offsets;
 mod poll;
+mod predecessor;
 mod produce;
 mod publisher;
 mod reader;

@@ -1,8 +1,10 @@
 //! One transaction: rows and positions, both or neither.
 //!
 //! A rebalance that ends while a transaction is written makes it one of an old generation, although its partitions are
-//! still ours; that one is aborted and done again. They stay ours as long as the intake has not answered that it gives
-//! them up, before which it waits for the transaction. Any other failure is the end of the producer.
+//! still ours; that one is taken back and done again. They stay ours as long as the intake has not answered that it gives
+//! them up, before which it waits for the transaction. librdkafka then drops the rows it has not sent yet, and may miss
+//! some in its own sequence the next time: that one is taken back as well, which begins the sequence anew. Any other
+//! failure is the end of the producer.
 //!
 //! Small transactions take milliseconds because everything is out before `commit_transaction` is called: rust-rdkafka's
 //! own `flush` in it, which waits in steps of a hundred, then has nothing left to wait for.
@@ -43,8 +45,9 @@ const STEP: Duration = Duration::from_millis(10);
 const ROOM_STEP: Duration = Duration::from_millis(1);
 /// So many rows of a partition are handed over together: what librdkafka is told of them stays in a core's cache.
 const RUN_ROWS: usize = 1_024;
-/// So often one transaction is done again because the group has rebalanced.
-const REBALANCES: usize = 5;
+/// By so much longer each time, a transaction that was taken back waits until it is done again: the group may not have
+/// told this member of its new generation yet.
+const AGAIN_STEP: Duration = Duration::from_millis(10);
 
 /// How many producers a member has. A producer has one transaction at a time, and the coordinator puts its next one off
 /// by 20 ms while the last one's partitions are being marked; with two, one writes meanwhile.
@@ -78,8 +81,8 @@ impl ProducerContext for Context<Deliveries> {
 
 /// Why a transaction did not commit.
 enum Failure {
-    /// It was of an old generation of the group.
-    Rebalanced,
+    /// It was of an old generation of the group, or librdkafka has dropped rows: another one may do.
+    TakenBack(LogError),
     /// The producer is of no use any more.
     Final(LogError),
 }
@@ -87,6 +90,14 @@ enum Failure {
 impl From<LogError> for Failure {
     fn from(failure: LogError) -> Self {
         Self::Final(failure)
+    }
+}
+
+impl From<Failure> for LogError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::TakenBack(failure) | Failure::Final(failure) => failure,
+        }
     }
 }
 
@@ -153,17 +164,37 @@ impl Transactions {
         Ok(())
     }
 
-    /// Waits for the rows, and sends the positions. What has ended in between is begun and handed over again.
+    /// Completes the transaction, anew where it has to be taken back.
+    fn complete_by(&mut self, deadline: Instant) -> Result<Vec<Batch>, LogError> {
+        let mut wait = Duration::ZERO;
+        loop {
+            match self.try_complete(deadline) {
+                Ok(()) => break,
+                Err(Failure::TakenBack(reason)) if !self.member.assignment_lost() => {
+                    tracing::debug!("{reason}: the transaction is done again");
+                    self.take_back(deadline)?;
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+            wait += AGAIN_STEP;
+            poll::pause(self.producer(), wait);
+        }
+        // Once all rows are taken, none is under way.
+        self.lender.give_back().ok_or_else(|| LogError::Transaction("rows are still under way".to_owned()))
+    }
+
+    /// Sends the positions, and waits for the rows. What has ended in between is begun and handed over again.
     fn try_complete(&mut self, deadline: Instant) -> Result<(), Failure> {
         self.hand_over_rest(deadline)?;
         let begun = Instant::now();
-        // In this order: while it takes in partitions, the coordinator would put the positions off.
-        self.wait_for_rows(deadline)?;
-        let taken = begun.elapsed();
+        // In this order: librdkafka has the coordinator take in partitions a millisecond after the first row of each, and
+        // sends no row before.
         if let Some(last) = self.lender.lent().last() {
             self.send_positions(last.positions(), deadline)?;
         }
-        tracing::debug!(parts = self.lender.lent().len(), ?taken, positions = ?begun.elapsed(), "transaction");
+        let positions = begun.elapsed();
+        self.wait_for_rows(deadline)?;
+        tracing::debug!(parts = self.lender.lent().len(), ?positions, taken = ?begun.elapsed(), "transaction");
         Ok(())
     }
 
@@ -253,12 +284,14 @@ impl Transactions {
         let left = deadline.saturating_duration_since(Instant::now());
         let sent = self.producer().send_offsets_to_transaction(&list, &group, left);
         sent.map_err(|failure| match failure.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => Failure::Rebalanced,
+            Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => {
+                Failure::TakenBack(LogError::Transaction("the group has rebalanced".to_owned()))
+            }
             _ => error::transaction("sending the positions", &failure).into(),
         })
     }
 
-    fn wait_for_rows(&self, deadline: Instant) -> Result<(), LogError> {
+    fn wait_for_rows(&self, deadline: Instant) -> Result<(), Failure> {
         loop {
             let taken = self.lender.flush(STEP);
             self.check_delivery(deadline)?;
@@ -272,36 +305,37 @@ impl Transactions {
         locked(&self.producer().context().own.failure).clone()
     }
 
-    fn check_delivery(&self, deadline: Instant) -> Result<(), LogError> {
+    fn check_delivery(&self, deadline: Instant) -> Result<(), Failure> {
         if let Some(failure) = self.undelivered() {
-            return Err(failure);
+            return Err(failure.into());
         }
         if self.producer().context().own.purged.load(Ordering::Relaxed) {
-            return Err(LogError::Transaction("rows were given up".to_owned()));
+            return Err(Failure::TakenBack(LogError::Transaction("rows were dropped".to_owned())));
         }
         if Instant::now() > deadline {
-            return Err(LogError::Transaction(format!("rows were not taken within {CALL:?}")));
+            return Err(LogError::Transaction(format!("rows were not taken within {CALL:?}")).into());
         }
         Ok(())
     }
 
-    /// Ends the transaction at once where the broker allows, so that readers need not wait until it times out. Whether
-    /// another one may be begun.
-    fn end(&mut self) -> bool {
-        self.handed_over = None;
-        if self.producer().client().fatal_error().is_some() {
-            return false;
+    /// Takes the transaction back, so that another one may be begun. librdkafka has dropped the rows it has not sent; those
+    /// that are under way are waited for, because without them the broker would miss some of the producer's sequence.
+    fn take_back(&mut self, deadline: Instant) -> Result<(), LogError> {
+        self.wait_for_none_under_way(deadline);
+        // The reason may be that the broker refuses a row, and come after what it caused.
+        if let Some(failure) = self.undelivered() {
+            return Err(failure);
         }
-        self.producer().purge(PurgeConfig::default().queue().inflight());
-        let deadline = Instant::now() + Duration::from_secs(1);
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.producer().abort_transaction(left).map_err(|e| error::transaction("aborting", &e))?;
+        self.handed_over = None;
+        Ok(())
+    }
+
+    fn wait_for_none_under_way(&self, deadline: Instant) {
         while self.producer().in_flight_count() > 0 && Instant::now() < deadline {
             poll::pause(self.producer(), poll::STEP);
         }
-        let aborted = self.producer().abort_transaction(Duration::from_secs(2));
-        if let Err(failure) = &aborted {
-            tracing::debug!("aborting: {failure}");
-        }
-        aborted.is_ok()
     }
 }
 
@@ -320,23 +354,10 @@ impl Lane for Transactions {
     }
 
     fn complete(&mut self) -> Result<Vec<Batch>, LogError> {
-        let deadline = Instant::now() + CALL;
-        for _ in 0..REBALANCES {
-            let Err(failure) = self.try_complete(deadline) else {
-                // Once all rows are taken, none is under way.
-                let parts = self.lender.give_back();
-                return parts.ok_or_else(|| LogError::Transaction("rows are still under way".to_owned()));
-            };
-            let aborted = self.end();
-            match failure {
-                Failure::Rebalanced if aborted && !self.member.assignment_lost() => {
-                    tracing::debug!("a rebalance came in between: the transaction is done again");
-                }
-                Failure::Rebalanced => break,
-                Failure::Final(failure) => return Err(self.undelivered().unwrap_or(failure)),
-            }
-        }
-        Err(LogError::Transaction("the group has rebalanced".to_owned()))
+        self.complete_by(Instant::now() + CALL).map_err(|failure| {
+            self.abort();
+            self.undelivered().unwrap_or(failure)
+        })
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
@@ -347,9 +368,15 @@ impl Lane for Transactions {
         Ok(())
     }
 
+    /// At once where the broker allows, so that readers need not wait until it times out.
     fn abort(&mut self) {
-        if self.handed_over.is_some() {
-            self.end();
+        if self.handed_over.take().is_none() || self.producer().client().fatal_error().is_some() {
+            return;
+        }
+        self.producer().purge(PurgeConfig::default().queue().inflight());
+        self.wait_for_none_under_way(Instant::now() + Duration::from_secs(1));
+        if let Err(failure) = self.producer().abort_transaction(Duration::from_secs(2)) {
+            tracing::debug!("aborting: {failure}");
         }
     }
 }
