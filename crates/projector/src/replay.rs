@@ -178,6 +178,11 @@ impl Replay {
         self.spans.iter().all(|(partition, until)| self.reader.position(*partition) >= *until)
     }
 
+    /// Offsets that it has not come to yet.
+    pub fn left(&self) -> u64 {
+        self.spans.iter().map(|(partition, until)| until.saturating_sub(self.reader.position(*partition))).sum()
+    }
+
     /// Commands folded so far.
     pub fn commands(&self) -> u64 {
         self.commands
