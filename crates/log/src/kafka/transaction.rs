@@ -384,3 +384,6 @@ impl Lane for Transactions {
 fn is_full(failure: &KafkaError) -> bool {
     failure.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull)
 }
+
+#[cfg(test)]
+mod tests;
