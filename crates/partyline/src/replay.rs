@@ -60,7 +60,7 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
         Replay::open(&log.backend, args.service.clone(), spans, &scratch, groups.share(&config.work))
     });
     let replays = replays.collect::<Result<Vec<_>, _>>()?;
-    if !drive(replays, &mut view, &signals.stop, spans.iter().map(|span| span.until).sum())? {
+    if !drive(replays, &mut view, &signals.stop)? {
         drop(view);
         say("partyline: stopped before the end; nothing was kept");
         return Ok(Exit::Differs);
@@ -105,8 +105,8 @@ impl Groups {
 }
 
 /// Runs the replays, each on a thread of its own, and takes their rows on this one. Says whether they came to their end.
-fn drive(replays: Vec<Replay>, view: &mut ReplayedView, stop: &Stop, commands: u64) -> anyhow::Result<bool> {
-    let bar = ProgressBar::new(commands);
+fn drive(replays: Vec<Replay>, view: &mut ReplayedView, stop: &Stop) -> anyhow::Result<bool> {
+    let bar = ProgressBar::new(replays.iter().map(Replay::left).sum());
     bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} commands, {per_sec}, {eta} left")?);
     let (rows, arriving) = sync_channel(WAITING_ROWS);
     let left: Vec<_> = replays.iter().map(|replay| AtomicU64::new(replay.left())).collect();
@@ -178,14 +178,14 @@ fn one(
             thread::park_timeout(AHEAD_STEP);
             continue;
         }
-        let before = replay.commands();
+        let before = replay.left();
         replay.step(STEP, &mut |some| {
             // The receiver ends after the senders.
             let _ = rows.send(std::mem::take(some));
             Ok(())
         })?;
-        bar.inc(replay.commands() - before);
         left.set(replay.left());
+        bar.inc(before - replay.left());
     }
     Ok(true)
 }

@@ -44,7 +44,6 @@ pub struct Replay {
     records: Records,
     rows: ReplayedRows,
     settings: Settings,
-    commands: u64,
 }
 
 /// Rows on their way from a [`Replay`] to its [`ReplayedView`]: a bounded number of them.
@@ -97,7 +96,6 @@ impl Replay {
             records: Records::default(),
             rows: ReplayedRows::default(),
             settings,
-            commands: 0,
         })
     }
 
@@ -144,7 +142,6 @@ impl Replay {
         if self.spans.get(&record.partition).is_none_or(|until| record.offset >= *until) {
             return Ok(());
         }
-        self.commands += 1;
         let Some(state) = self.states.get_mut(&record.partition) else { return Ok(()) };
         let (service, rows) = (&self.service, &mut self.rows);
         if let Ok(Folded { command, applied: Applied { rows: told, retelling, .. } }) = fold(state, decoded)? {
@@ -175,17 +172,12 @@ impl Replay {
 
     /// Whether every partition was replayed to where it was asked for.
     pub fn is_done(&self) -> bool {
-        self.spans.iter().all(|(partition, until)| self.reader.position(*partition) >= *until)
+        self.left() == 0
     }
 
     /// Offsets that it has not come to yet.
     pub fn left(&self) -> u64 {
         self.spans.iter().map(|(partition, until)| until.saturating_sub(self.reader.position(*partition))).sum()
-    }
-
-    /// Commands folded so far.
-    pub fn commands(&self) -> u64 {
-        self.commands
     }
 }
 
