@@ -53,7 +53,7 @@ impl Pace {
             ("enable.idempotence", "true"),
             ("compression.type", "lz4"),
             // As `partyline publish` has it.
-            ("linger.ms", "1"),
+            ("linger.ms", "0"),
             ("delivery.report.only.error", "true"),
         ];
         let producer: BaseProducer<Loud> =

@@ -159,9 +159,9 @@ impl Settings {
         )
     }
 
-    /// A producer of single records. Many at once fill its batches whatever it lingers for; one by one each would wait.
+    /// A producer of single records. It lingers for none: many at once fill its batches while others are under way.
     pub(super) fn publisher(&self) -> ClientConfig {
-        self.build(&[SENDING, &[("linger.ms", "1"), ("delivery.timeout.ms", "120000")]], &[PRODUCING])
+        self.build(&[SENDING, &[("linger.ms", "0"), ("delivery.timeout.ms", "120000")]], &[PRODUCING])
     }
 
     /// A client for administration.

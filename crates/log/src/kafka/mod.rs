@@ -1,7 +1,8 @@
 //! Apache Kafka.
 //!
 //! - [`Kafka`]: the backend, made from [`Options`].
-//! - `config`: librdkafka's settings for each kind of client; `context`: what it calls back with.
+//! - `config`: librdkafka's settings for each kind of client; `context`: what it calls back with; `connect`: a producer's
+//!   first steps.
 //! - `intake`: the group member; `rebalances`: what the group decides; `gained`: what it is told about its partitions;
 //!   `leaving`: its end.
 //! - `transaction`: what a lane of the committer does for each batch.
@@ -14,6 +15,7 @@
 mod admin;
 mod asking;
 mod config;
+mod connect;
 mod consume;
 mod context;
 mod error;

@@ -12,8 +12,8 @@ use rdkafka::{
 };
 
 use super::{
-    REQUEST,
     config::Settings,
+    connect::connect,
     context::{Context, locked},
     error, offsets, poll,
 };
@@ -64,9 +64,8 @@ impl RecordPublisher {
             .publisher()
             .create_with_context(Context::default())
             .map_err(|e| error::failed("making a producer", &e))?;
-        // An answer from a broker starts it at once; by itself it would look for one every 500 ms. No answer is no
-        // harm: then the receipts say so.
-        drop(producer.client().fetch_metadata(Some(topic), REQUEST));
+        // No answer is no harm: then the receipts say so.
+        drop(connect(producer.client(), topic));
         Ok(Self { producer: Some(producer), outstanding: 0, unpolled: 0 })
     }
 
@@ -152,5 +151,36 @@ impl Publisher for RecordPublisher {
 impl Drop for RecordPublisher {
     fn drop(&mut self) {
         poll::let_go(self.producer.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    /// librdkafka asks for what a producer needs every 500 ms.
+    const AT_ONCE: Duration = Duration::from_millis(400);
+
+    #[test]
+    fn a_single_record_is_taken_at_once() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("topic", 1, 1).unwrap();
+        let settings = Settings { bootstrap: cluster.bootstrap_servers(), properties: BTreeMap::new() };
+        let takes = |_| {
+            let begun = Instant::now();
+            let mut publisher = RecordPublisher::new(&settings, "topic").unwrap();
+            publisher.send(7, &"topic".into(), 0, b"key", b"value").unwrap();
+            let receipts = publisher.receipts(Duration::from_secs(30)).unwrap();
+            assert_eq!(receipts.iter().map(|receipt| receipt.tag).collect::<Vec<_>>(), [7]);
+            begun.elapsed()
+        };
+        let mut took: Vec<_> = (0..9).map(takes).collect();
+        took.sort();
+        // One or two may be late for other reasons.
+        assert!(took[6] < AT_ONCE, "{took:?}");
     }
 }

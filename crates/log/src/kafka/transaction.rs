@@ -29,6 +29,7 @@ use rdkafka::{
 use super::{
     REQUEST,
     config::Settings,
+    connect::connect,
     context::{Context, locked},
     error,
     intake::Member,
@@ -128,12 +129,7 @@ impl Transactions {
             .transactional(&topics.group, member, lane)
             .create_with_context(Context::default())
             .map_err(|e| error::failed("making a producer", &e))?;
-        // Before a broker is connected librdkafka would look for the coordinator only every 500 ms.
-        let connected = producer.client().fetch_metadata(Some(&topics.commands), REQUEST).map(drop);
-        // And it leaves the one that answered for the same one under its advertised name: this is asked by that name.
-        if connected.is_ok() {
-            drop(producer.client().fetch_watermarks(&topics.commands, 0, REQUEST));
-        }
+        let connected = connect(producer.client(), &topics.commands);
         if let Err(failure) = connected.and_then(|()| producer.init_transactions(2 * REQUEST)) {
             producer.poll(Duration::ZERO);
             let refused = producer.context().refusal();
