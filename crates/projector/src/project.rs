@@ -346,6 +346,7 @@ impl Project {
                 &mut held.state
             })
             .collect();
+        self.database.sync_ahead()?;
         checkpoint(&self.database, &mut states, || Ok(self.intake.settle()?))?;
         Ok(self.intake.settle()?)
     }

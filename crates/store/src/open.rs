@@ -8,7 +8,7 @@ use crate::{
     error::StoreError,
     identity::Identity,
     meta::{self, Meta},
-    place::{Mark, Place},
+    place::{self, Mark, Place},
     shared::Base,
 };
 
@@ -126,7 +126,7 @@ pub(crate) fn close(engine: Engine, place: &Place, checkpoints: u64) -> Result<(
     if !place.wait_for_release() {
         return Err(StoreError::InUse { dir: place.dir().to_owned() });
     }
-    place.sync()?;
+    place::sync(place.dir())?;
     place.set_mark(&Mark::Closed { checkpoints })
 }
 

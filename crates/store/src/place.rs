@@ -134,11 +134,6 @@ impl Place {
         write().map_err(|e| StoreError::io("write", &path, e))
     }
 
-    /// Puts every file of the database on the disk itself; only for a database that nobody has open.
-    pub(crate) fn sync(&self) -> Result<(), StoreError> {
-        sync_tree(&self.dir).map_err(|(path, e)| StoreError::io("sync", &path, e))
-    }
-
     /// Waits until no thread of a dropped database holds its file any more; `false` if one still does.
     pub(crate) fn wait_for_release(&self) -> bool {
         let Ok(file) = File::open(self.database().join("db")) else {
@@ -170,6 +165,11 @@ impl Place {
         fs::create_dir_all(&self.dir).map_err(|e| StoreError::io("make the folder", &self.dir, e))?;
         Ok(aside)
     }
+}
+
+/// Puts every file of a folder on the disk itself.
+pub(crate) fn sync(dir: &Path) -> Result<(), StoreError> {
+    sync_tree(dir).map_err(|(path, e)| StoreError::io("sync", &path, e))
 }
 
 fn beside(dir: &Path, suffix: &str) -> PathBuf {

@@ -6,12 +6,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread::{self, JoinHandle},
 };
 
 use crate::{
     engine::Engine,
     error::StoreError,
-    place::{Mark, Place},
+    place::{self, Mark, Place},
 };
 
 /// The open database. The place comes last, so that its lock is given back after the database is closed.
@@ -22,10 +23,14 @@ pub(crate) struct Base {
     pub(crate) read_only: bool,
     broken: AtomicBool,
     stores: Mutex<BTreeSet<String>>,
+    /// Puts journals' files on the disk.
+    pub(crate) syncing: Mutex<Option<Syncing>>,
     #[cfg(test)]
     pub(crate) batches_until_fault: AtomicU64,
     pub(crate) place: Place,
 }
+
+type Syncing = JoinHandle<Result<(), StoreError>>;
 
 /// One store of it; public only as far as [`Steps`](crate::part::Steps) names it.
 pub struct Shared {
@@ -42,6 +47,7 @@ impl Base {
             read_only,
             broken: AtomicBool::new(false),
             stores: Mutex::default(),
+            syncing: Mutex::default(),
             #[cfg(test)]
             batches_until_fault: AtomicU64::new(u64::MAX),
             place,
@@ -73,6 +79,27 @@ impl Base {
             }
         }
         error
+    }
+
+    /// See [`Database::sync_ahead`](crate::Database::sync_ahead).
+    pub(crate) fn sync_ahead(&self) -> Result<(), StoreError> {
+        let mut syncing = locked(&self.syncing);
+        if syncing.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return Ok(());
+        }
+        syncing.take().map_or(Ok(()), synced)?;
+        let journals = self.place.journals();
+        if !journals.is_dir() {
+            return Ok(());
+        }
+        let thread = thread::Builder::new().name("sync".to_owned()).spawn(move || place::sync(&journals));
+        *syncing = Some(thread.map_err(StoreError::no_thread)?);
+        Ok(())
+    }
+
+    /// Waits for that. The system tells of a write that failed only once.
+    pub(crate) fn synced(&self) -> Result<(), StoreError> {
+        locked(&self.syncing).take().map_or(Ok(()), synced)
     }
 
     /// In tests: counts down to the write that the disk refuses.
@@ -132,6 +159,10 @@ impl Drop for Shared {
     }
 }
 
-fn locked(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
-    names.lock().unwrap_or_else(PoisonError::into_inner)
+fn synced(thread: Syncing) -> Result<(), StoreError> {
+    thread.join().unwrap_or_else(|_| Err(StoreError::damaged("putting files on the disk panicked")))
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,8 @@ use std::{
         Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -16,6 +18,11 @@ use rdkafka::{
 
 use super::context::{Context, locked};
 use crate::Partition;
+
+/// A member that is told to end, and has answered for its partitions, has left within this time, if brokers answer.
+const END: Duration = Duration::from_millis(100);
+/// Between two looks whether it has.
+const END_STEP: Duration = Duration::from_micros(500);
 
 /// The rebalances of a group member, until its thread takes them up.
 #[derive(Default)]
@@ -60,6 +67,15 @@ impl Rebalances {
     }
 }
 
+/// What is dropped looks whether it has left the group once its last partitions are answered for, and next 100 ms later:
+/// mostly the end comes between the two.
+fn wait_for_end(consumer: &BaseConsumer<Context<Rebalances>>) {
+    let deadline = Instant::now() + END;
+    while !consumer.closed() && Instant::now() < deadline {
+        thread::park_timeout(END_STEP);
+    }
+}
+
 impl ConsumerContext for Context<Rebalances> {
     /// librdkafka waits for the answer while heartbeats go on, so it can be given later, from [`super::intake`].
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
@@ -68,6 +84,9 @@ impl ConsumerContext for Context<Rebalances> {
             let answer = if assign { consumer.incremental_assign(list) } else { consumer.incremental_unassign(list) };
             if let Err(error) = answer {
                 tracing::debug!("while leaving the group: {error}");
+            }
+            if !assign {
+                wait_for_end(consumer);
             }
             return;
         }

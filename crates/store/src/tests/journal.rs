@@ -1,6 +1,6 @@
 //! Cases of journals.
 
-use std::fs;
+use std::{fs, os::unix::fs::symlink, thread};
 
 use super::*;
 use crate::Journal;
@@ -295,4 +295,32 @@ fn wrong_use_and_gaps_are_noticed() {
     assert!(matches!(journal.append("a", 2, b""), Err(StoreError::Broken)));
     drop((journal, store));
     assert!(open(dir).unwrap().moved_aside.unwrap().reason.contains("a ends at 2, where its length is 3"));
+}
+
+/// What could not be put on the disk while others went on is told by the next call, and by a close.
+#[test]
+fn what_is_synced_ahead_and_fails_is_told_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = |failed: Result<(), StoreError>| assert!(failed.unwrap_err().to_string().contains("journals/gone"));
+    for closes in [true, false] {
+        let dir = dir.path().join(closes.to_string());
+        let Opened { database, .. } = open(&dir).unwrap();
+        database.sync_ahead().unwrap();
+        let store = database.store("s").unwrap();
+        drop(store.journal("j").unwrap());
+        drop(store);
+        let gone = dir.join("journals/gone");
+        symlink("nowhere", &gone).unwrap();
+        database.sync_ahead().unwrap();
+        while !database.base.syncing.lock().unwrap().as_ref().unwrap().is_finished() {
+            thread::yield_now();
+        }
+        fs::remove_file(&gone).unwrap();
+        if closes {
+            told(database.close());
+        } else {
+            told(database.sync_ahead());
+            assert!(matches!(database.store("s"), Err(StoreError::Broken)));
+        }
+    }
 }
