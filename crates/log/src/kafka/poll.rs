@@ -21,7 +21,7 @@ use crate::{LogError, Offset, Partition, Record, Records};
 pub(super) const MAX_RECORDS: usize = 4_096;
 /// And stops after this many bytes of keys and values.
 pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// How often a producer that waits looks again.
+/// How often who waits for a client looks again.
 pub(super) const STEP: Duration = Duration::from_micros(500);
 /// Letting go of a client that takes longer than this goes on in the background.
 const CLOSE: Duration = Duration::from_secs(3);

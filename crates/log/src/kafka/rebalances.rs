@@ -16,13 +16,14 @@ use rdkafka::{
     types::RDKafkaRespErr,
 };
 
-use super::context::{Context, locked};
+use super::{
+    context::{Context, locked},
+    poll,
+};
 use crate::Partition;
 
 /// A member that is told to end, and has answered for its partitions, has left within this time, if brokers answer.
 const END: Duration = Duration::from_millis(100);
-/// Between two looks whether it has.
-const END_STEP: Duration = Duration::from_micros(500);
 
 /// The rebalances of a group member, until its thread takes them up.
 #[derive(Default)]
@@ -72,7 +73,7 @@ impl Rebalances {
 fn wait_for_end(consumer: &BaseConsumer<Context<Rebalances>>) {
     let deadline = Instant::now() + END;
     while !consumer.closed() && Instant::now() < deadline {
-        thread::park_timeout(END_STEP);
+        thread::park_timeout(poll::STEP);
     }
 }
 
