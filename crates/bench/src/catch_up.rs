@@ -1,4 +1,4 @@
-//! The projector from an empty store to the end of the log: the real binary, or its workers in this process.
+//! The projector from an empty store to lag 0: the real binary, or its workers in this process.
 
 use std::{
     path::Path,
@@ -15,7 +15,7 @@ use crate::{
     args::{self, Setup},
     cluster,
     figures::{Measured, Meter},
-    usage,
+    lag, usage,
     worker::{disk_bytes, partyline},
     workload::SERVICES,
 };
@@ -30,9 +30,11 @@ const SAMPLES: u64 = 4;
 /// A catch-up, and what it left behind.
 #[derive(Debug, Serialize)]
 pub struct CaughtUp {
-    /// How it went.
+    /// How it went, until all was committed; CPU and memory are of all of it.
     #[serde(flatten)]
     pub measured: Measured,
+    /// From the start until it had ended, with its last checkpoint on the disk, in seconds.
+    pub ended_s: f64,
     /// The stores' size on the disk.
     pub store_bytes: u64,
     /// Of a row, on average.
@@ -58,9 +60,13 @@ pub fn catch_up(setup: &Setup, args: &args::CatchUp) -> anyhow::Result<CaughtUp>
     let scratch = tempfile::tempdir()?;
     let data = args.data.as_deref().unwrap_or(scratch.path());
     let kafka = cluster::connect(setup)?;
-    let measured = if args.in_process { in_process(setup, &kafka, data)? } else { binary(setup, data)? };
+    let (took, measured) = lag::none_after(setup, &kafka, || match args.in_process {
+        true => in_process(setup, &kafka, data),
+        false => binary(setup, data),
+    })?;
     let (key_bytes, value_bytes) = row_bytes(&*kafka)?;
-    Ok(CaughtUp { measured, store_bytes: disk_bytes(data)?, key_bytes, value_bytes })
+    let (ended_s, store_bytes) = (measured.seconds, disk_bytes(data)?);
+    Ok(CaughtUp { measured: measured.within(took), ended_s, store_bytes, key_bytes, value_bytes })
 }
 
 fn binary(setup: &Setup, data: &Path) -> anyhow::Result<Measured> {

@@ -98,17 +98,24 @@ impl Broker {
 
 impl Measured {
     fn new(commands: u64, rows: u64, took: Duration, usage: Usage, broker: &Broker) -> anyhow::Result<Self> {
-        let seconds = took.as_secs_f64().max(1e-3);
-        Ok(Self {
+        let measured = Self {
             commands,
             rows,
-            seconds,
-            commands_per_s: commands as f64 / seconds,
-            rows_per_s: rows as f64 / seconds,
+            seconds: 0.0,
+            commands_per_s: 0.0,
+            rows_per_s: 0.0,
             cpu_s: usage.cpu_s,
             broker_cpu_s: broker.cpu_s()?,
             peak_rss_bytes: usage.peak_rss_bytes,
-        })
+        };
+        Ok(measured.within(took))
+    }
+
+    /// The same where everything was done within this time; what else was used in all of it counts.
+    pub fn within(self, took: Duration) -> Self {
+        let seconds = took.as_secs_f64().max(1e-3);
+        let rate = |count: u64| count as f64 / seconds;
+        Self { seconds, commands_per_s: rate(self.commands), rows_per_s: rate(self.rows), ..self }
     }
 }
 

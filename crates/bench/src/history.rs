@@ -67,7 +67,7 @@ pub fn history(setup: &Setup, args: &args::History) -> anyhow::Result<Told> {
     let others = fill(setup, &kafka, args)?;
     let data = tempfile::tempdir()?;
     let mut worker = Worker::start(setup, data.path())?;
-    worker.catch_up(&*kafka)?;
+    worker.catch_up(setup, &kafka)?;
     // A projector that has been running: its memory is what it is afterwards, not what the catch-up took.
     worker.stop()?;
     let broker = Broker::of(setup)?;

@@ -2,7 +2,7 @@
 //!
 //! - [`workload`]: seeded commands with real texts; [`load`] writes them to a log.
 //! - [`read`]: a bare read of a topic. [`limit`]: read, write as many rows of the same sizes, in transactions, with no
-//!   rules. [`catch_up`]: the projector from an empty store to the end of the log; [`embedded`] the same without Kafka.
+//!   rules. [`catch_up`]: the projector from an empty store to [`lag`] 0; [`embedded`]: to its end, without Kafka.
 //! - [`latency`]: from a command's scheduled time to a reader of its row, at a fixed rate. [`history`]: the same while
 //!   a service is told a long history.
 //! - [`view`], [`replay`], [`restart`]: the other workers.
@@ -21,6 +21,7 @@ mod consume;
 mod embedded;
 mod figures;
 mod history;
+mod lag;
 mod latency;
 mod limit;
 mod load;

@@ -50,7 +50,7 @@ pub fn restart(setup: &Setup, args: &args::Workload) -> anyhow::Result<Restarted
     load::fill(setup, &kafka, 1, |value| subscribe(&number, READER, value))?;
     let data = tempfile::tempdir()?;
     let mut first = Worker::start(setup, data.path())?;
-    first.catch_up(&*kafka)?;
+    first.catch_up(setup, &kafka)?;
     first.kill()?;
     let mut probe = Probe::new(vec![number], 1);
     let (killed, worker) = back(setup, &kafka, data.path(), &mut probe)?;

@@ -10,10 +10,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use partyline_log::Backend;
+use partyline_log::kafka::Kafka;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{args::Setup, usage::Usage};
+use crate::{args::Setup, lag::Lag, usage::Usage};
 
 /// How often something that is waited for is looked at.
 pub const LOOK: Duration = Duration::from_millis(5);
@@ -98,24 +98,8 @@ impl Worker {
     ///
     /// # Errors
     /// If it ends, or stands still.
-    pub fn catch_up(&mut self, log: &dyn Backend) -> anyhow::Result<()> {
-        let ends = log.bounds(&log.topics().commands)?;
-        let (mut done, mut moved) = (0, Instant::now());
-        loop {
-            self.ensure_runs()?;
-            let committed = log.committed()?;
-            let position =
-                |p| committed.iter().find(|(partition, _)| *partition == p).map_or(0, |(_, c)| c.next_offset);
-            if ends.iter().all(|of| position(of.partition) >= of.end) {
-                return Ok(());
-            }
-            let now: u64 = committed.iter().map(|(_, committed)| committed.next_offset).sum();
-            if now != done {
-                (done, moved) = (now, Instant::now());
-            }
-            ensure!(moved.elapsed() < PATIENCE, "the projector stands still");
-            thread::park_timeout(LOOK);
-        }
+    pub fn catch_up(&mut self, setup: &Setup, kafka: &Kafka) -> anyhow::Result<()> {
+        Lag::of(setup, kafka)?.wait(|| self.ensure_runs().map(|()| true)).map(drop)
     }
 }
 

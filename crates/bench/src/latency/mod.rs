@@ -73,7 +73,7 @@ pub fn latency(setup: &Setup, args: &args::Latency) -> anyhow::Result<Loop> {
     load::fill(setup, &kafka, workload.opening(), |value| workload.next(value))?;
     let data = tempfile::tempdir()?;
     let mut worker = Worker::start(setup, data.path())?;
-    worker.catch_up(&*kafka)?;
+    worker.catch_up(setup, &kafka)?;
 
     let clock = Clock::start();
     let flow = Flow::default();

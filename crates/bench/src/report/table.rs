@@ -25,6 +25,8 @@ const ROWS: Column = ("rows/s", "rows_per_s", Unit::Thousands);
 const CPU: Column = ("CPU s/M", "cpu_s", Unit::PerMillion);
 const BROKER: Column = ("broker CPU s/M", "broker_cpu_s", Unit::PerMillion);
 const MEMORY: Column = ("memory MB", "peak_rss_bytes", Unit::Megabytes);
+/// Of what has a time before, too: until all was committed.
+const ENDED: Column = ("ended after s", "ended_s", Unit::Seconds);
 const TO_LIMIT: Column = ("of the limit", "to_limit", Unit::Percent);
 const TO_CLIENT: Column = ("of it one by one", "to_client", Unit::Percent);
 const STORE: Column = ("store MB", "store_bytes", Unit::Megabytes);
@@ -34,7 +36,7 @@ const TABLES: &[(&str, &str, &[Column])] = &[
     (
         "catch-up",
         "log",
-        &[RATE, ROWS, CPU, BROKER, MEMORY, TO_LIMIT, TO_CLIENT, ("of the read", "to_read", Unit::Percent)],
+        &[RATE, ROWS, ENDED, CPU, BROKER, MEMORY, TO_LIMIT, TO_CLIENT, ("of the read", "to_read", Unit::Percent)],
     ),
     (
         "latency",
@@ -83,7 +85,7 @@ const TABLES: &[(&str, &str, &[Column])] = &[
             ("meanwhile ms", "meanwhile.p99_ms", Unit::Milliseconds),
         ],
     ),
-    ("growth", "commands", &[RATE, CPU, BROKER, MEMORY, STORE, TO_LIMIT, TO_CLIENT]),
+    ("growth", "commands", &[RATE, ENDED, CPU, BROKER, MEMORY, STORE, TO_LIMIT, TO_CLIENT]),
     (
         "embedded",
         "log",
