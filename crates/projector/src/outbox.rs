@@ -210,7 +210,7 @@ impl Outbox {
         let bytes = self.filled.bytes + self.batch.bytes();
         self.filled.commands >= settings.batch_commands
             || bytes >= settings.batch_bytes
-            || (bytes >= settings.batch_bytes / 2 && self.is_half_told())
+            || (bytes >= settings.batch_bytes / 3 && self.is_half_told())
             || self.filled.sent_bytes + self.batch.sent_bytes() >= SENT_BYTES
             || self.filled.exceptions >= EXCEPTIONS
             || self.filled.since.is_some_and(|since| now.saturating_duration_since(since) >= settings.batch_age)

@@ -10,7 +10,7 @@ pub struct Settings {
     /// A transaction takes at most this many commands.
     pub batch_commands: usize,
     /// A transaction takes no more commands once it holds this many bytes of rows, counted once for all services that
-    /// see the same; half as many, if it has a part of a history, for which the other partitions wait.
+    /// see the same; a third of them, if it has a part of a history, for which the other partitions wait.
     pub batch_bytes: usize,
     /// Rows go on their way before their transaction is complete once they are so many bytes.
     pub part_bytes: usize,
@@ -51,15 +51,15 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            batch_commands: 16_000,
-            batch_bytes: 8 << 20,
+            batch_commands: 24_000,
+            batch_bytes: 12 << 20,
             // Large requests still, as a log that is behind is read a partition after the other.
             part_bytes: 500 << 10,
             batch_age: Duration::from_millis(200),
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,
-            dirty_bytes: 48 << 20,
-            cache_bytes: 32 << 20,
+            dirty_bytes: 64 << 20,
+            cache_bytes: 64 << 20,
             sled_cache_bytes: 8 << 20,
             snapshot_bytes: 128 << 20,
             position_age: Duration::from_secs(5),
