@@ -21,7 +21,7 @@ use crate::{
 /// Between two looks, each of which costs the broker a request: a quarter of the time that what is left will take.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(200));
 /// Longer than this nothing may stand still.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is in the log now, for the group to commit.
 pub struct Lag {
@@ -67,11 +67,17 @@ impl Lag {
     /// If the log cannot be asked, `goes_on` fails, or nothing is committed for a long time.
     pub fn wait(&self, mut goes_on: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<bool> {
         let began = Instant::now();
-        let first = self.now()?;
-        let (mut left, mut moved) = (first, began);
+        let all: u64 = self.bounds.iter().map(|of| of.end - of.begin).sum();
+        let (mut left, mut moved) = (all, began);
         loop {
+            thread::park_timeout(pause(all - left, left, began.elapsed()));
             // In this order: what it did last is seen, too.
-            let (goes_on, now) = (goes_on()?, self.now()?);
+            let goes_on = goes_on()?;
+            let now = match self.now() {
+                // A broker that is asked for the first time makes the topic of all positions before it can say any.
+                Err(_) if goes_on && moved.elapsed() < PATIENCE => left,
+                now => now?,
+            };
             if now == 0 || !goes_on {
                 return Ok(now == 0);
             }
@@ -79,7 +85,6 @@ impl Lag {
                 (left, moved) = (now, Instant::now());
             }
             ensure!(moved.elapsed() < PATIENCE, "the projector stands still");
-            thread::park_timeout(pause(first - left, left, began.elapsed()));
         }
     }
 }

@@ -13,12 +13,14 @@ use anyhow::{Context as _, bail, ensure};
 use partyline_log::kafka::Kafka;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{args::Setup, lag::Lag, usage::Usage};
+use crate::{
+    args::Setup,
+    lag::{Lag, PATIENCE},
+    usage::Usage,
+};
 
 /// How often something that is waited for is looked at.
-pub const LOOK: Duration = Duration::from_millis(5);
-/// Longer than this nothing may stand still.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(5);
 /// `du` counts in blocks of this size, whatever the file system's are.
 const BLOCK_BYTES: u64 = 512;
 

@@ -16,7 +16,7 @@ use super::{Clock, Flow, stamp};
 use crate::{
     args::Setup,
     cluster::{self, REQUEST},
-    worker::PATIENCE,
+    lag::PATIENCE,
 };
 
 /// How long a poll waits before it looks whether everything is over.

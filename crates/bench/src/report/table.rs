@@ -25,7 +25,7 @@ const ROWS: Column = ("rows/s", "rows_per_s", Unit::Thousands);
 const CPU: Column = ("CPU s/M", "cpu_s", Unit::PerMillion);
 const BROKER: Column = ("broker CPU s/M", "broker_cpu_s", Unit::PerMillion);
 const MEMORY: Column = ("memory MB", "peak_rss_bytes", Unit::Megabytes);
-/// Of what has a time before, too: until all was committed.
+/// When the process had ended; its rate is until all was committed.
 const ENDED: Column = ("ended after s", "ended_s", Unit::Seconds);
 const TO_LIMIT: Column = ("of the limit", "to_limit", Unit::Percent);
 const TO_CLIENT: Column = ("of it one by one", "to_client", Unit::Percent);
