@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, convert::Infallible};
 
 use partyline_ledger::{
-    Addressed, At, ChannelId, Command, Conversation, Customer, Entry, Memory, Number, Outcome, apply,
+    Addressed, At, ChannelId, Command, Conversation, Customer, Entry, IdHash, IdKind, Memory, Number, Outcome, apply,
 };
 use partyline_wire::{Cause, Placed, decode_command, encode_row, row_key, state};
 
@@ -75,6 +75,9 @@ fn assert_survives_its_encoding(number: &Number) {
 #[derive(Default)]
 struct Maps {
     conversations: BTreeMap<(ChannelId, String), Conversation>,
+    /// What checkpoints would have of them.
+    kept: BTreeMap<(ChannelId, String), Vec<u8>>,
+    looks: u64,
     lists: BTreeMap<ChannelId, (Vec<Customer>, Vec<Entry>)>,
 }
 
@@ -94,11 +97,23 @@ impl Memory for Maps {
     }
 
     fn conversation_mut(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&mut Conversation, Infallible> {
-        let conversation = self.conversations.entry((channel.clone(), customer.to_string())).or_default();
-        let mut bytes = Vec::new();
+        let id = (channel.clone(), customer.to_string());
+        let mut bytes = self.kept.get(&id).cloned().unwrap_or_default();
+        let conversation = self.conversations.entry(id.clone()).or_default();
         state::encode_conversation(conversation, &mut bytes);
         assert_eq!(state::decode_conversation(&bytes).as_ref(), Ok(&*conversation));
+        // Every third time, as if there had been a checkpoint.
+        self.looks += 1;
+        if self.looks.is_multiple_of(3) && conversation.opened {
+            self.kept.insert(id, state::join_conversation(&bytes).unwrap());
+            conversation.kept();
+        }
         Ok(conversation)
+    }
+
+    fn kept_ids(&mut self, channel: &ChannelId, customer: &Customer, kind: IdKind) -> Result<Vec<IdHash>, Infallible> {
+        let kept = self.kept.get(&(channel.clone(), customer.to_string())).map_or(&[][..], Vec::as_slice);
+        Ok(state::kept_ids(kept, kind).unwrap())
     }
 
     fn append_conversation(&mut self, channel: &ChannelId, index: u64, customer: &Customer) -> Result<(), Infallible> {

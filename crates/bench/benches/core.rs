@@ -5,7 +5,9 @@
 use std::{convert::Infallible, hint::black_box};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use partyline_ledger::{At, ChannelId, Command, Conversation, Customer, Entry, Memory, Number, Row, apply};
+use partyline_ledger::{
+    At, ChannelId, Command, Conversation, Customer, Entry, IdHash, IdKind, Memory, Number, Row, apply,
+};
 use partyline_wire::{
     Cause, Placed, command_from_json, decode_command, encode_row, partition_of, row_key, row_to_json,
 };
@@ -27,6 +29,10 @@ impl Memory for OneConversation {
 
     fn conversation_mut(&mut self, _: &ChannelId, _: &Customer) -> Result<&mut Conversation, Infallible> {
         Ok(&mut self.0)
+    }
+
+    fn kept_ids(&mut self, _: &ChannelId, _: &Customer, _: IdKind) -> Result<Vec<IdHash>, Infallible> {
+        Ok(Vec::new())
     }
 
     fn append_conversation(&mut self, _: &ChannelId, _: u64, _: &Customer) -> Result<(), Infallible> {

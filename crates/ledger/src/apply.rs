@@ -2,7 +2,8 @@
 
 use crate::{
     Action, Addressed, BusinessNumber, Channel, ChannelId, Command, CommandId, Conversation, ConversationRow, Customer,
-    Entry, Held, Holder, IdHash, Memory, Number, RejectionRow, Retelling, Row, ServiceIx, ServiceSet, masking, rules,
+    Entry, Held, Holder, IdHash, IdKind, Memory, Number, RejectionRow, Retelling, Row, ServiceIx, ServiceSet, masking,
+    rules,
 };
 
 /// Most commands bring no more rows than this.
@@ -143,6 +144,17 @@ impl<M: Memory> Step<'_, M> {
 
     pub fn conversation(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&mut Conversation, M::Error> {
         self.memory.conversation_mut(channel, customer)
+    }
+
+    /// Idempotency of the others: whether the command's id, which a conversation may contain, is among its last ones.
+    pub fn is_known(&mut self, channel: &ChannelId, customer: &Customer, kind: IdKind) -> Result<bool, M::Error> {
+        let ids = self.memory.conversation(channel, customer)?.ids(kind);
+        let (is_fresh, kept_count) = (ids.is_fresh(self.known_as), ids.kept_count());
+        if is_fresh || kept_count == 0 {
+            return Ok(is_fresh);
+        }
+        let kept = self.memory.kept_ids(channel, customer, kind)?;
+        Ok(kept.iter().rev().take(kept_count).any(|id| *id == self.known_as))
     }
 
     /// Adds a conversation that was just opened to those of its channel, and its row.

@@ -23,7 +23,16 @@ pub struct Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IdHash(pub u128);
 
-/// What a command is known by (contract: Idempotency). The two kinds are kept apart.
+/// The two kinds of ids, which are kept apart (contract: Idempotency).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdKind {
+    /// Of messages.
+    Message,
+    /// Of any other commands.
+    Other,
+}
+
+/// What a command is known by (contract: Idempotency).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KnownBy<'a> {
     /// A message: its `message_id`, or its `command_id` if that is empty.
@@ -158,6 +167,14 @@ impl Action {
             | Self::Reply(Reply { customer, .. })
             | Self::Pickup(Pickup { customer, .. }) => Some(customer),
             Self::Subscribe(_) | Self::Unsubscribe { .. } | Self::Republish { .. } => None,
+        }
+    }
+
+    /// Of which kind its command's id is.
+    pub fn id_kind(&self) -> IdKind {
+        match self {
+            Self::Message(_) => IdKind::Message,
+            _ => IdKind::Other,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the rules need to know of one conversation.
 
-use crate::{Action, Agent, ServiceIx, Window};
+use crate::{Agent, IdKind, RecentIds, ServiceIx};
 
 /// The state of one conversation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub struct Conversation {
     /// How many warnings there were.
     pub warnings: u64,
     /// Ids of messages.
-    pub messages: Window,
+    pub messages: RecentIds,
     /// Ids of replies and pickups.
-    pub others: Window,
+    pub others: RecentIds,
 }
 
 /// Who wrote an entry.
@@ -84,17 +84,28 @@ impl Conversation {
         self.held.as_ref().filter(|held| held.is_live(now_ms))
     }
 
-    /// The ids among which that of a command with this action would be (contract: Idempotency).
-    pub fn ids(&self, action: &Action) -> &Window {
-        match action {
-            Action::Message(_) => &self.messages,
-            _ => &self.others,
+    /// Its ids of one kind.
+    pub fn ids(&self, kind: IdKind) -> &RecentIds {
+        match kind {
+            IdKind::Message => &self.messages,
+            IdKind::Other => &self.others,
         }
     }
 
     /// The newest entry that this writer did not write; 0 if there is none.
     pub fn newest_not_by(&self, writer: &Writer) -> u64 {
         if self.writer == *writer { self.seq_of_others } else { self.seq }
+    }
+
+    /// Bytes of memory that it takes beside itself.
+    pub fn memory_bytes(&self) -> usize {
+        let holder = self.held.as_ref().map(|held| &held.agent);
+        let writer = match &self.writer {
+            Writer::Service(_, agent) => agent.as_ref(),
+            Writer::Customer => None,
+        };
+        let names = [holder, writer].into_iter().flatten().map(Agent::memory_bytes).sum::<usize>();
+        self.messages.memory_bytes() + self.others.memory_bytes() + names
     }
 
     /// Takes note that everything is kept elsewhere: ids are fresh from here on.

@@ -24,7 +24,9 @@ mod window;
 
 pub use apply::{Applied, At, Outcome, Reason, apply};
 pub use channel::{Channel, ChannelId};
-pub use command::{Action, Command, Content, IdHash, KnownBy, Licence, Message, Origin, Pickup, Reply, Subscribe};
+pub use command::{
+    Action, Command, Content, IdHash, IdKind, KnownBy, Licence, Message, Origin, Pickup, Reply, Subscribe,
+};
 pub use conversation::{Conversation, Held, Writer};
 pub use masking::Visibility;
 pub use names::{Agent, BadName, BusinessNumber, CommandId, Customer, Service};
@@ -35,4 +37,4 @@ pub use row::{
     WarningKind, WarningRow,
 };
 pub use timeline::{Entry, EntryAuthor, Memory};
-pub use window::{WINDOW_IDS, Window};
+pub use window::{RecentIds, WINDOW_IDS, Window};

@@ -42,6 +42,11 @@ macro_rules! name {
             pub fn as_bytes(&self) -> &[u8] {
                 self.0.as_bytes()
             }
+
+            /// Bytes of memory that it takes beside itself.
+            pub fn memory_bytes(&self) -> usize {
+                self.0.memory_bytes()
+            }
         }
 
         impl fmt::Display for $name {

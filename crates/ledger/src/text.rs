@@ -10,6 +10,9 @@ use std::{
 /// A text of so many bytes lies in place.
 const BYTES_IN_PLACE: usize = 22;
 
+/// What a shared one takes besides: who counts its owners, and where the allocator's sizes end.
+const COUNTS_BYTES: usize = 32;
+
 /// A text that does not change. A short one takes no memory of its own: making and copying it is cheap.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Text {
@@ -35,6 +38,14 @@ impl Text {
         match self {
             Self::InPlace { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
             Self::Shared(text) => text.as_bytes(),
+        }
+    }
+
+    /// Bytes of memory that it takes beside itself.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::InPlace { .. } => 0,
+            Self::Shared(text) => text.len() + COUNTS_BYTES,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{ChannelId, CommandId, Content, Conversation, Customer, Origin, ServiceIx};
+use crate::{ChannelId, CommandId, Content, Conversation, Customer, IdHash, IdKind, Origin, ServiceIx};
 
 /// One entry of a timeline: unmasked, held once.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,9 @@ pub trait Memory {
     fn conversation(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&Conversation, Self::Error>;
     /// A conversation, to be changed; a default one if there is none. One that stays unopened need not be kept.
     fn conversation_mut(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&mut Conversation, Self::Error>;
+    /// The ids of a conversation that were [kept](Conversation::kept) elsewhere than in it, oldest first: at least as many
+    /// of the newest as still count. Asked for if an id looks like one of them, which hardly any does that is new.
+    fn kept_ids(&mut self, channel: &ChannelId, customer: &Customer, kind: IdKind) -> Result<Vec<IdHash>, Self::Error>;
     /// Appends to the channel's conversations; `index` is the list's length.
     fn append_conversation(&mut self, channel: &ChannelId, index: u64, customer: &Customer) -> Result<(), Self::Error>;
     /// Appends to the channel's entries; `index` is the list's length.

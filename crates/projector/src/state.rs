@@ -2,7 +2,7 @@
 
 use std::{iter, path::Path, sync::Arc};
 
-use partyline_ledger::{Action, ChannelId, Command, Conversation, Customer, Entry, Memory, Number};
+use partyline_ledger::{ChannelId, Command, Conversation, Customer, Entry, IdHash, IdKind, Memory, Number};
 use partyline_log::{Backend, GENERATION, Partition};
 use partyline_store::{Codec, Database, Due, Growth, Identity, Journal, Store, StoreError, Table};
 use partyline_wire::state as codec;
@@ -179,19 +179,16 @@ const NUMBERS: Codec<Number> = Codec {
     growth: None,
 };
 
-/// What the name of a holder or a writer takes beside its record, if it is a long one, with the allocator's part.
-const AGENT_BYTES: usize = 32;
-
 const CONVERSATIONS: Codec<Conversation> = Codec {
     encode: codec::encode_conversation,
     decode: |bytes| codec::decode_conversation(bytes).map_err(|damaged| damaged.to_string()),
-    weigh: |conversation| {
-        let ids = conversation.messages.memory_bytes() + conversation.others.memory_bytes();
-        size_of::<Conversation>() + 2 * AGENT_BYTES + ids
-    },
+    weigh: |conversation| size_of::<Conversation>() + conversation.memory_bytes(),
     keep: |conversation| conversation.opened,
-    // A conversation's ids are many times what it gets between two checkpoints.
-    growth: Some(Growth { encode: codec::encode_conversation_growth, kept: Conversation::kept }),
+    // A conversation's ids are many times what it gets between two checkpoints, and hardly ever wanted.
+    growth: Some(Growth {
+        kept: Conversation::kept,
+        join: |bytes| codec::join_conversation(bytes).map_err(|damaged| damaged.to_string()),
+    }),
 };
 
 impl Recall {
@@ -204,15 +201,15 @@ impl Recall {
     /// out: those of the shared channel are nearly all.
     pub fn fetch<'c>(&self, commands: impl Iterator<Item = &'c Command>) {
         let mut keys = Vec::new();
-        let mut wanted = SmallVec::<[(usize, &Action); 32]>::new();
+        let mut wanted = SmallVec::<[(usize, IdKind); 32]>::new();
         for Command { number, action, .. } in commands {
             let Some(customer) = action.customer() else { continue };
             append_key(&mut keys, number.as_bytes(), customer);
-            wanted.push((keys.len(), action));
+            wanted.push((keys.len(), action.id_kind()));
         }
         let begins = iter::once(0).chain(wanted.iter().map(|(end, _)| *end));
-        let keyed = begins.zip(&wanted).filter_map(|(begin, (end, action))| Some((keys.get(begin..*end)?, *action)));
-        self.conversations.fetch(keyed, |conversation, action| conversation.ids(action).fetch());
+        let keyed = begins.zip(&wanted).filter_map(|(begin, (end, kind))| Some((keys.get(begin..*end)?, *kind)));
+        self.conversations.fetch(keyed, |conversation, kind| conversation.ids(kind).fetch());
     }
 
     fn list_name(&mut self, channel: &ChannelId, list: &str) {
@@ -267,6 +264,14 @@ impl Memory for Recall {
     fn conversation_mut(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&mut Conversation, WorkError> {
         self.conversation_key(channel, customer);
         Ok(self.conversations.write(&self.key)?)
+    }
+
+    fn kept_ids(&mut self, channel: &ChannelId, customer: &Customer, kind: IdKind) -> Result<Vec<IdHash>, WorkError> {
+        self.conversation_key(channel, customer);
+        let Some(stored) = self.conversations.stored(&self.key)? else { return Ok(Vec::new()) };
+        let damaged =
+            |damaged| StoreError::Damaged { reason: format!("the conversation {customer} of {channel}: {damaged}") };
+        Ok(codec::kept_ids(&stored, kind).map_err(damaged)?)
     }
 
     fn append_conversation(&mut self, channel: &ChannelId, index: u64, customer: &Customer) -> Result<(), WorkError> {

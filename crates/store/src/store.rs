@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    codec::Codec,
+    codec::{Codec, Join},
     database::{self, Due},
     error::StoreError,
     journal::Journal,
@@ -47,7 +47,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Misuse`] if the name is open already; what the disk says.
     pub fn table<T: Default>(&self, name: &str, codec: Codec<T>) -> Result<Table<T>, StoreError> {
-        Ok(Table::new(self.runs(format!("table/{name}"), true)?, codec))
+        let join = codec.growth.map(|growth| growth.join);
+        Ok(Table::new(self.runs(format!("table/{name}"), true, join)?, codec))
     }
 
     /// Rows by key. One name can be open once at a time.
@@ -55,7 +56,7 @@ impl Store {
     /// # Errors
     /// As [`Store::table`].
     pub fn rows(&self, name: &str) -> Result<Rows, StoreError> {
-        Ok(Rows::new(self.runs(format!("rows/{name}"), false)?))
+        Ok(Rows::new(self.runs(format!("rows/{name}"), false, None)?))
     }
 
     /// A journal. One name can be open once at a time.
@@ -67,9 +68,9 @@ impl Store {
         Journal::open(tree, name, manifest)
     }
 
-    fn runs(&self, name: String, filtered: bool) -> Result<Runs, StoreError> {
+    fn runs(&self, name: String, filtered: bool, join: Option<Join>) -> Result<Runs, StoreError> {
         let (tree, manifest) = self.part(name)?;
-        Runs::open(tree, filtered, manifest)
+        Runs::open(tree, filtered, join, manifest)
     }
 
     /// A part's tree, and what the last checkpoint says of it.

@@ -4,7 +4,7 @@ mod cache;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use self::cache::{Cache, Entry, Stored};
+use self::cache::Cache;
 use crate::{
     codec::Codec,
     error::StoreError,
@@ -13,12 +13,6 @@ use crate::{
     shared::Shared,
     writer::{KEY_BYTES, RECORD_BYTES},
 };
-
-/// What a record grew by is written alone if it is at most this part of what the record takes in memory, and if all
-/// pieces of it together take no more than half as much again: what a piece says of the latest is room lost.
-const PIECE_PART: usize = 4;
-/// And a record has so many pieces at most: who reads it may have to look in as many runs.
-const MOST_PIECES: usize = 16;
 
 /// What [`Table::scan`] calls with each key and record; it says whether to go on.
 pub type Visitor<'a, T> = dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, StoreError> + 'a;
@@ -44,6 +38,14 @@ impl<T: Default> Table<T> {
     pub fn read(&mut self, key: &[u8]) -> Result<&T, StoreError> {
         let at = self.find(key)?;
         Ok(self.cache.value(at))
+    }
+
+    /// The bytes of the record of `key` at the last checkpoint; nothing if it had none.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn stored(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.runs.get(key)
     }
 
     /// The record of `key`, to be changed: the next checkpoint writes it.
@@ -122,9 +124,9 @@ impl<T: Default> Table<T> {
         if key.len() > KEY_BYTES {
             return Err(StoreError::TooLarge { what: "a key", bytes: key.len(), bound: KEY_BYTES });
         }
-        let Some((record, pieces)) = self.runs.get(key)? else { return Ok(self.cache.insert(key, T::default(), None)) };
+        let Some(record) = self.runs.get(key)? else { return Ok(self.cache.insert(key, T::default(), false)) };
         let value = self.decode(key, &record)?;
-        Ok(self.cache.insert(key, value, Some(Stored { bytes: record.len(), pieces })))
+        Ok(self.cache.insert(key, value, true))
     }
 }
 
@@ -146,12 +148,12 @@ impl<T> Steps for Table<T> {
             let mut value = Vec::new();
             for entry in dirty {
                 value.clear();
-                let adds = encode(codec, entry, &mut value);
+                (codec.encode)(&entry.value, &mut value);
                 if value.len() > RECORD_BYTES {
                     return Err(StoreError::TooLarge { what: "a record", bytes: value.len(), bound: RECORD_BYTES });
                 }
-                let before = entry.stored.filter(|_| adds).unwrap_or(Stored { bytes: 0, pieces: 0 });
-                entry.stored = Some(Stored { bytes: before.bytes + value.len(), pieces: before.pieces + 1 });
+                let adds = codec.growth.is_some() && entry.stored;
+                entry.stored = true;
                 put(Record { key: &entry.key, value: &value, adds })?;
             }
             Ok(())
@@ -163,21 +165,4 @@ impl<T> Steps for Table<T> {
         self.cache.clean(self.codec.growth.map(|growth| growth.kept));
         self.runs.committed();
     }
-}
-
-/// Appends the bytes to be written of a record: what it grew by where that is worth it, else all of it. Whether it was
-/// the former.
-fn encode<T>(codec: &Codec<T>, entry: &Entry<T>, value: &mut Vec<u8>) -> bool {
-    if let Some((growth, stored)) = codec.growth.zip(entry.stored)
-        && (codec.keep)(&entry.value)
-        && stored.pieces < MOST_PIECES
-    {
-        (growth.encode)(&entry.value, value);
-        if PIECE_PART * value.len() <= entry.weight && stored.bytes + value.len() <= entry.weight + entry.weight / 2 {
-            return true;
-        }
-        value.clear();
-    }
-    (codec.encode)(&entry.value, value);
-    false
 }

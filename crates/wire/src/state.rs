@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use partyline_ledger::{
-    Agent, CommandId, Content, Conversation, Customer, Entry, EntryAuthor, Held, IdHash, Lengths, Member, Number,
-    Origin, Place, Service, ServiceIx, Visibility, Window, Writer,
+    Agent, CommandId, Content, Conversation, Customer, Entry, EntryAuthor, Held, IdHash, IdKind, Lengths, Member,
+    Number, Origin, Place, Service, ServiceIx, Visibility, WINDOW_IDS, Writer,
 };
 use prost::Message;
 
@@ -176,20 +176,14 @@ pub fn decode_number(bytes: &[u8]) -> Result<Number, Damaged> {
         members: members.collect::<Result<_, _>>()?,
         subscribers: stored.subscribers.into_iter().map(ServiceIx).collect(),
         shared: Lengths { conversations: stored.conversations, entries: stored.entries },
-        seen: window(&[stored.seen]),
+        seen: ids_in(&[stored.seen]).collect(),
         rejections: stored.rejections,
     })
 }
 
-/// Appends the encoding of a conversation's state.
+/// Appends the encoding of a conversation's state, with the ids since [`Conversation::kept`]: to stand behind the
+/// encodings from before.
 pub fn encode_conversation(conversation: &Conversation, buf: &mut Vec<u8>) {
-    put_latest(conversation, buf);
-    put::text(buf, 2, &ids(conversation.messages.iter()));
-    put::text(buf, 3, &ids(conversation.others.iter()));
-}
-
-/// Appends what a conversation's state has become since [`Conversation::kept`]: to stand behind the encoding from then.
-pub fn encode_conversation_growth(conversation: &Conversation, buf: &mut Vec<u8>) {
     put_latest(conversation, buf);
     put::text(buf, 2, &ids(conversation.messages.fresh()));
     put::text(buf, 3, &ids(conversation.others.fresh()));
@@ -219,7 +213,7 @@ fn put_latest(conversation: &Conversation, buf: &mut Vec<u8>) {
     });
 }
 
-/// Reads a conversation's state.
+/// Reads a conversation's state, from all encodings of it. Its ids count as kept.
 ///
 /// # Errors
 /// [`Damaged`].
@@ -249,9 +243,35 @@ pub fn decode_conversation(bytes: &[u8]) -> Result<Conversation, Damaged> {
         seq_of_others: latest.seq_of_others,
         held: held.transpose()?,
         warnings: latest.warnings,
-        messages: window(&stored.messages),
-        others: window(&stored.others),
+        messages: ids_in(&stored.messages).collect(),
+        others: ids_in(&stored.others).collect(),
     })
+}
+
+/// The ids of one kind in all encodings of a conversation, oldest first.
+///
+/// # Errors
+/// [`Damaged`].
+pub fn kept_ids(bytes: &[u8], kind: IdKind) -> Result<Vec<IdHash>, Damaged> {
+    let stored = PbConversation::decode(bytes).map_err(|_| Damaged("conversation"))?;
+    Ok(match kind {
+        IdKind::Message => ids_in(&stored.messages).collect(),
+        IdKind::Other => ids_in(&stored.others).collect(),
+    })
+}
+
+/// Makes one encoding of several of a conversation that stand behind each other, without what no longer counts.
+///
+/// # Errors
+/// [`Damaged`].
+pub fn join_conversation(bytes: &[u8]) -> Result<Vec<u8>, Damaged> {
+    let stored = PbConversation::decode(bytes).map_err(|_| Damaged("conversation"))?;
+    let last = |pieces: &[Vec<u8>]| ids(ids_in(pieces).skip(ids_in(pieces).count().saturating_sub(WINDOW_IDS)));
+    let mut joined = Vec::with_capacity(bytes.len());
+    put::text(&mut joined, 1, &stored.latest);
+    put::text(&mut joined, 2, &last(&stored.messages));
+    put::text(&mut joined, 3, &last(&stored.others));
+    Ok(joined)
 }
 
 /// Appends the encoding of an entry.
@@ -321,7 +341,7 @@ fn ids(ids: impl Iterator<Item = IdHash>) -> Vec<u8> {
     bytes
 }
 
-fn window(pieces: &[Vec<u8>]) -> Window {
+fn ids_in(pieces: &[Vec<u8>]) -> impl Iterator<Item = IdHash> + '_ {
     let ids = pieces.iter().flat_map(|piece| piece.as_chunks::<16>().0);
-    ids.map(|id| IdHash(u128::from_le_bytes(*id))).collect()
+    ids.map(|id| IdHash(u128::from_le_bytes(*id)))
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, convert::Infallible};
 
 use partyline_ledger::{
-    Addressed, At, ChannelId, Command, Conversation, Customer, Entry, Memory, Number, Outcome, apply,
+    Addressed, At, ChannelId, Command, Conversation, Customer, Entry, IdHash, IdKind, Memory, Number, Outcome, apply,
 };
 use partyline_tests::encode::{encode, key};
 use partyline_wire::{Cause, Placed, decode_command, encode_row, row_key, state};
@@ -18,6 +18,8 @@ pub struct Frozen {
     pub chunk: usize,
     numbers: BTreeMap<String, Number>,
     conversations: BTreeMap<(ChannelId, String), Conversation>,
+    /// As they were before it was thawed.
+    kept: BTreeMap<(ChannelId, String), Vec<u8>>,
     lists: BTreeMap<ChannelId, (Vec<Customer>, Vec<Entry>)>,
 }
 
@@ -31,7 +33,13 @@ pub struct Bytes {
 
 impl Frozen {
     pub fn new(chunk: usize) -> Self {
-        Self { chunk, numbers: BTreeMap::new(), conversations: BTreeMap::new(), lists: BTreeMap::new() }
+        Self {
+            chunk,
+            numbers: BTreeMap::new(),
+            conversations: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            lists: BTreeMap::new(),
+        }
     }
 
     /// Applies one command.
@@ -75,7 +83,11 @@ impl Frozen {
                 .map(|(name, number)| (name.clone(), encoded(&|bytes| state::encode_number(number, bytes))))
                 .collect(),
             conversations: opened
-                .map(|(id, known)| (id.clone(), encoded(&|bytes| state::encode_conversation(known, bytes))))
+                .map(|(id, known)| {
+                    let mut bytes = self.kept.get(id).cloned().unwrap_or_default();
+                    state::encode_conversation(known, &mut bytes);
+                    (id.clone(), state::join_conversation(&bytes).unwrap())
+                })
                 .collect(),
             lists: self
                 .lists
@@ -102,6 +114,7 @@ impl Frozen {
                 .iter()
                 .map(|(id, bytes)| (id.clone(), state::decode_conversation(bytes).unwrap()))
                 .collect(),
+            kept: bytes.conversations.clone(),
             lists: bytes
                 .lists
                 .iter()
@@ -136,6 +149,11 @@ impl Memory for Frozen {
 
     fn conversation_mut(&mut self, channel: &ChannelId, customer: &Customer) -> Result<&mut Conversation, Infallible> {
         Ok(self.conversations.entry((channel.clone(), customer.to_string())).or_default())
+    }
+
+    fn kept_ids(&mut self, channel: &ChannelId, customer: &Customer, kind: IdKind) -> Result<Vec<IdHash>, Infallible> {
+        let kept = self.kept.get(&(channel.clone(), customer.to_string())).map_or(&[][..], Vec::as_slice);
+        Ok(state::kept_ids(kept, kind).unwrap())
     }
 
     fn append_conversation(&mut self, channel: &ChannelId, index: u64, customer: &Customer) -> Result<(), Infallible> {

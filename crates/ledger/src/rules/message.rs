@@ -1,7 +1,7 @@
 //! A customer's message goes to every channel that has a subscriber.
 
 use crate::{
-    Channel, Entry, Memory, Message, Reason, Writer,
+    Channel, Entry, IdKind, Memory, Message, Reason, Writer,
     apply::{Step, Stop, Verdict},
 };
 
@@ -23,9 +23,12 @@ pub(crate) fn message<M: Memory>(step: &mut Step<'_, M>, message: &Message) -> R
 fn deliver<M: Memory>(step: &mut Step<'_, M>, channel: Channel, message: &Message) -> Result<bool, M::Error> {
     let id = channel.id(step.name, step.number);
     let known_as = step.known_as;
-    let conversation = step.conversation(&id, &message.customer)?;
-    if conversation.messages.contains(known_as) {
-        return Ok(false);
+    let mut conversation = step.conversation(&id, &message.customer)?;
+    if conversation.messages.may_contain(known_as) {
+        if step.is_known(&id, &message.customer, IdKind::Message)? {
+            return Ok(false);
+        }
+        conversation = step.conversation(&id, &message.customer)?;
     }
     conversation.messages.remember(known_as);
     let opens = conversation.open();

@@ -1,7 +1,7 @@
 //! An agent takes a conversation in hand, or lets it go. Nobody is ever blocked.
 
 use crate::{
-    Held, Memory, Pickup, Reason, WarningKind,
+    Held, IdKind, Memory, Pickup, Reason, WarningKind,
     apply::{Step, Stop, Verdict},
     rules::warning::Warning,
 };
@@ -14,9 +14,12 @@ pub(crate) fn pickup<M: Memory>(step: &mut Step<'_, M>, pickup: &Pickup) -> Resu
     let (known_as, now_ms) = (step.known_as, step.at.time_ms);
     let (customer, agent) = (&pickup.customer, &pickup.agent);
 
-    let conversation = step.conversation(&id, customer)?;
-    if conversation.others.contains(known_as) {
-        return Ok(Err(Stop::Duplicate));
+    let mut conversation = step.conversation(&id, customer)?;
+    if conversation.others.may_contain(known_as) {
+        if step.is_known(&id, customer, IdKind::Other)? {
+            return Ok(Err(Stop::Duplicate));
+        }
+        conversation = step.conversation(&id, customer)?;
     }
     let live = conversation.live(now_ms).cloned();
     let is_own = live.as_ref().is_some_and(|held| held.is_by(service, agent));

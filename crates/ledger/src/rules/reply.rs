@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Agent, Channel, ChannelId, Entry, EntryAuthor, Held, Memory, Origin, Reason, Reply, ServiceIx, WarningKind, Writer,
+    Agent, Channel, ChannelId, Entry, EntryAuthor, Held, IdKind, Memory, Origin, Reason, Reply, ServiceIx, WarningKind,
+    Writer,
     apply::{Step, Stop, Verdict},
     rules::warning::Warning,
 };
@@ -19,9 +20,12 @@ pub(crate) fn reply<M: Memory>(step: &mut Step<'_, M>, reply: &Reply) -> Result<
     let is_parent = step.number.parent(channel) == Some(service);
     let (known_as, now_ms) = (step.known_as, step.at.time_ms);
 
-    let conversation = step.conversation(&id, &reply.customer)?;
-    if conversation.others.contains(known_as) {
-        return Ok(Err(Stop::Duplicate));
+    let mut conversation = step.conversation(&id, &reply.customer)?;
+    if conversation.others.may_contain(known_as) {
+        if step.is_known(&id, &reply.customer, IdKind::Other)? {
+            return Ok(Err(Stop::Duplicate));
+        }
+        conversation = step.conversation(&id, &reply.customer)?;
     }
     let live = conversation.live(now_ms).cloned();
     let refused = match &reply.origin {

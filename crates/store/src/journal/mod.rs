@@ -88,7 +88,7 @@ impl Journal {
             }
         };
         Ok(Self {
-            runs: Runs::open(tree, true, runs)?,
+            runs: Runs::open(tree, true, None, runs)?,
             file: Arc::new(Extents::open(&shared, name, file_bytes)?),
             file_bytes,
             tails: Tails::new(),
@@ -293,7 +293,7 @@ fn load(runs: &Runs, list: &str, index: u64) -> Result<Tail, StoreError> {
     let damaged = |reason| runs.tree().shared.damaged(reason);
     let open = match runs.get(&key(list, LAST))? {
         None => Chunk::starting_at(0),
-        Some((last, _)) => last_chunk(&last).ok_or_else(|| damaged(format!("the end of {list} cannot be read")))?,
+        Some(last) => last_chunk(&last).ok_or_else(|| damaged(format!("the end of {list} cannot be read")))?,
     };
     if open.next() != index {
         return Err(damaged(format!("{list} ends at {}, where its length is {index}", open.next())));

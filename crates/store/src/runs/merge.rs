@@ -42,6 +42,11 @@ impl Merged {
         })
     }
 
+    /// Whether the next record's value is made of several that stand behind each other.
+    pub(super) fn has_joined(&self) -> bool {
+        self.joined.is_some()
+    }
+
     /// Passes the record, in every run that has its key.
     pub(super) fn step(&mut self, blobs: Blobs<'_>) -> Result<(), StoreError> {
         let Some(least) = self.least else { return Ok(()) };

@@ -29,6 +29,7 @@ use self::{
 };
 use crate::{
     blob::Blobs,
+    codec::Join,
     error::StoreError,
     fields::{Reader, Writer as Fields},
     tree::Tree,
@@ -47,6 +48,8 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreErr
 pub(crate) struct Runs {
     tree: Tree,
     filtered: bool,
+    /// For records that grow.
+    join: Option<Join>,
     /// Newest first.
     runs: Vec<Arc<Run>>,
     next_id: u64,
@@ -65,11 +68,18 @@ struct Merge {
 }
 
 impl Runs {
-    /// The runs that a manifest names; `filtered` says whether keys are asked for that may not be there.
-    pub(crate) fn open(tree: Tree, filtered: bool, manifest: Option<&[u8]>) -> Result<Self, StoreError> {
+    /// The runs that a manifest names; `filtered` says whether keys are asked for that may not be there, `join` makes one
+    /// value of those that stand behind each other.
+    pub(crate) fn open(
+        tree: Tree,
+        filtered: bool,
+        join: Option<Join>,
+        manifest: Option<&[u8]>,
+    ) -> Result<Self, StoreError> {
         let mut opened = Self {
             tree,
             filtered,
+            join,
             runs: Vec::new(),
             next_id: 1,
             merge: None,
@@ -114,8 +124,8 @@ impl Runs {
         Blobs { tree: &self.tree }
     }
 
-    /// The value of a key at the last checkpoint, and of how many pieces it is.
-    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<(Vec<u8>, usize)>, StoreError> {
+    /// The value of a key at the last checkpoint.
+    pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.tree.shared.check()?;
         let hash = Hash::of(key);
         let mut added = Vec::new();
@@ -125,7 +135,7 @@ impl Runs {
                 Some((value, true)) => added.push(value),
                 Some((mut value, false)) => {
                     added.iter().rev().for_each(|added| value.extend_from_slice(added));
-                    return Ok(Some((value, 1 + added.len())));
+                    return Ok(Some(value));
                 }
             }
         }
@@ -234,7 +244,12 @@ impl Runs {
                 return Ok(0);
             }
             bytes += record.key.len() + record.value.len();
-            merge.draft.push(record, put)?;
+            let join = self.join.filter(|_| merge.from.has_joined());
+            let joined = join.map(|join| join(record.value)).transpose().map_err(|reason| {
+                let (key, tree) = (record.key.escape_ascii(), self.tree.name());
+                self.tree.shared.damaged(format!("the record {key} of {tree} does not decode: {reason}"))
+            })?;
+            merge.draft.push(Record { value: joined.as_deref().unwrap_or(record.value), ..record }, put)?;
             merge.from.step(blobs)?;
         }
         let run = merge.draft.finish(put)?;

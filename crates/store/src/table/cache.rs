@@ -18,18 +18,11 @@ const SLACK_PART: usize = 32;
 pub(super) struct Entry<T> {
     pub(super) key: Key,
     pub(super) value: T,
-    /// What runs have of it, which must not show through; `None` if none has anything.
-    pub(super) stored: Option<Stored>,
-    pub(super) weight: usize,
+    weight: usize,
+    /// Whether runs have something of it, which must not show through.
+    pub(super) stored: bool,
     dirty: bool,
     used: bool,
-}
-
-/// What runs have of a record.
-#[derive(Clone, Copy)]
-pub(super) struct Stored {
-    pub(super) bytes: usize,
-    pub(super) pieces: usize,
 }
 
 /// Where a record is.
@@ -108,7 +101,7 @@ impl<T> Cache<T> {
         places.iter().for_each(|(at, with)| touch(&self.entries[*at].value, *with));
     }
 
-    pub(super) fn insert(&mut self, key: &[u8], value: T, stored: Option<Stored>) -> usize {
+    pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {
         let (at, weight) = (self.entries.len(), self.weight(key, &value));
         self.entries.push(Box::new(Entry {
             key: Key::from_slice(key),
@@ -156,18 +149,20 @@ impl<T> Cache<T> {
     /// The dirty records that are to be written, in the order of their keys; `keep` says which are worth it.
     pub(super) fn dirty_in_key_order(&mut self, keep: fn(&T) -> bool) -> Vec<&mut Entry<T>> {
         self.settle();
-        let is_due = |entry: &&mut Entry<T>| entry.dirty && (entry.stored.is_some() || keep(&entry.value));
+        let is_due = |entry: &&mut Entry<T>| entry.dirty && (entry.stored || keep(&entry.value));
         let mut dirty: Vec<_> = self.entries.iter_mut().map(|entry| &mut **entry).filter(is_due).collect();
         dirty.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         dirty
     }
 
-    /// Makes every record clean: those that were due are written.
+    /// Makes every record clean: those that were due, and so are stored, are written.
     pub(super) fn clean(&mut self, kept: Option<fn(&mut T)>) {
         self.settle();
         for entry in self.entries.iter_mut().filter(|entry| entry.dirty) {
             entry.dirty = false;
-            if let Some(kept) = kept {
+            if let Some(kept) = kept
+                && entry.stored
+            {
                 kept(&mut entry.value);
             }
         }
@@ -220,6 +215,7 @@ impl<T> Cache<T> {
         (self.weigh)(value) + key.len() + OVERHEAD_BYTES
     }
 
+    /// What the record that was handed out last weighed, and weighs.
     fn lent_weight(&self) -> (usize, usize) {
         self.lent.map_or((0, 0), |at| {
             let entry = &self.entries[at];

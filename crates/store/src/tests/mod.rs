@@ -67,13 +67,17 @@ impl Grown {
 }
 
 const GROWN: Codec<Grown> = Codec {
-    encode: |record, bytes| record.write(0, bytes),
+    encode: |record, bytes| record.write(record.kept, bytes),
     decode: |bytes| Grown::read(bytes).ok_or_else(|| "it is cut off".into()),
     weigh: |record| size_of::<Grown>() + record.latest.len() + record.all.len(),
     keep: |record| !record.all.is_empty(),
     growth: Some(Growth {
-        encode: |record, bytes| record.write(record.kept, bytes),
         kept: |record| record.kept = record.all.len(),
+        join: |bytes| {
+            let mut joined = Vec::new();
+            Grown::read(bytes).ok_or("it is cut off")?.write(0, &mut joined);
+            Ok(joined)
+        },
     }),
 };
 

@@ -55,41 +55,35 @@ fn noise(length: usize) -> Bytes {
     std::iter::repeat_with(next).take(length).collect()
 }
 
-/// After which of the checkpoints, of a record that grows by so much before each, all of it was written.
-fn wholes(latest_bytes: usize, grows_by: usize, checkpoints: usize) -> Vec<usize> {
+#[test]
+fn what_a_record_grew_by_is_written_alone_and_joined_when_runs_are_merged() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = reopen(&dir.path().join("store"));
     let mut table = store.table("t", GROWN).unwrap();
-    let stored = |store: &Alone| -> usize {
+    let stored_bytes = |store: &Alone| -> usize {
         store.in_sled("s/table/t", |tree| tree.iter().values().map(|value| value.unwrap().len()).sum())
     };
-    *table.write(b"key").unwrap() = Grown { latest: noise(latest_bytes), all: noise(8_000), kept: 0 };
-    store.checkpoint(&[], &mut [&mut table]).unwrap();
-    let mut wholes = Vec::new();
-    for checkpoint in 1..=checkpoints {
-        let before = stored(&store);
-        table.write(b"key").unwrap().all.extend(noise(grows_by));
+    *table.write(b"key").unwrap() = Grown { latest: noise(1_000), all: noise(8_000), kept: 0 };
+    for checkpoint in 0..40 {
+        let before = stored_bytes(&store);
         store.checkpoint(&[], &mut [&mut table]).unwrap();
-        if stored(&store) - before >= 8_000 {
-            wholes.push(checkpoint);
-        }
+        assert_eq!(stored_bytes(&store) - before >= 8_000, checkpoint == 0, "checkpoint {checkpoint}");
         if checkpoint % 2 == 0 {
             table.trim(0);
         }
-        assert_eq!(table.read(b"key").unwrap().all.len(), 8_000 + grows_by * checkpoint);
+        assert_eq!(table.read(b"key").unwrap().all.len(), 8_000 + 20 * checkpoint);
+        table.write(b"key").unwrap().all.extend(noise(20));
     }
+    store.checkpoint(&[], &mut [&mut table]).unwrap();
+    let pieces = table.stored(b"key").unwrap().unwrap();
+    assert_eq!(pieces.len(), 41 * (8 + 1_000) + 8_800);
     while table.tidy(100_000).unwrap() == 0 {}
     store.checkpoint(&[], &mut [&mut table]).unwrap();
+    let joined = table.stored(b"key").unwrap().unwrap();
+    assert!(joined.len() < pieces.len() / 2, "{}", joined.len());
+    assert_eq!(Grown::read(&joined), Grown::read(&pieces));
     table.trim(0);
-    assert_eq!(table.read(b"key").unwrap().all.len(), 8_000 + grows_by * checkpoints);
-    wholes
-}
-
-#[test]
-fn what_a_record_grew_by_is_written_alone() {
-    assert_eq!(wholes(10, 20, 40), [16, 32], "until there are many pieces");
-    assert_eq!(wholes(1_000, 20, 15), [5, 10, 15], "until what they all say takes much room");
-    assert_eq!(wholes(10, 8_000, 2), [1, 2], "if it is little");
+    assert_eq!(Some(table.read(b"key").unwrap()), Grown::read(&pieces).as_ref());
 }
 
 #[test]
@@ -105,7 +99,7 @@ fn a_part_without_what_it_adds_to_is_damage() {
     // As if the first run had been lost: one run is named, the second.
     let manifest = crate::fields::Writer::default().number(1).number(2).number(6).seal();
     let tree = crate::tree::Tree::take(&store.shared, "table/t".into()).unwrap();
-    let runs = crate::runs::Runs::open(tree, true, Some(&manifest)).unwrap();
+    let runs = crate::runs::Runs::open(tree, true, None, Some(&manifest)).unwrap();
     assert!(matches!(runs.get(b"key"), Err(StoreError::Damaged { .. })));
 }
 

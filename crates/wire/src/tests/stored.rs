@@ -3,18 +3,27 @@
 use std::sync::Arc;
 
 use partyline_ledger::{
-    Agent, CommandId, Content, Conversation, Customer, Entry, EntryAuthor, Held, IdHash, Lengths, Member, Number,
-    Origin, Place, Service, ServiceIx, Visibility, Window, Writer,
+    Agent, CommandId, Content, Conversation, Customer, Entry, EntryAuthor, Held, IdHash, IdKind, Lengths, Member,
+    Number, Origin, Place, RecentIds, Service, ServiceIx, Visibility, WINDOW_IDS, Window, Writer,
 };
 use proptest::prelude::*;
 
 use crate::state::{
-    decode_conversation, decode_entry, decode_number, encode_conversation, encode_conversation_growth, encode_entry,
-    encode_number,
+    decode_conversation, decode_entry, decode_number, encode_conversation, encode_entry, encode_number,
+    join_conversation, kept_ids,
 };
 
 fn window() -> impl Strategy<Value = Window> {
     prop::collection::vec(any::<u128>(), 0..300).prop_map(|ids| ids.into_iter().map(IdHash).collect())
+}
+
+/// Of ids none of which is kept elsewhere.
+fn recent_ids() -> impl Strategy<Value = RecentIds> {
+    prop::collection::vec(any::<u128>(), 0..300).prop_map(|ids| {
+        let mut recent = RecentIds::default();
+        ids.into_iter().for_each(|id| recent.remember(IdHash(id)));
+        recent
+    })
 }
 
 fn agent() -> impl Strategy<Value = Agent> {
@@ -71,7 +80,7 @@ prop_compose! {
             (service_ix(), prop::option::of(agent())).prop_map(|(ix, agent)| Writer::Service(ix, agent)),
         ],
         held in prop::option::of(held()),
-        (messages, others) in (window(), window()),
+        (messages, others) in (recent_ids(), recent_ids()),
     ) -> Conversation {
         Conversation { opened, seq, writer, seq_of_others, held, warnings, messages, others }
     }
@@ -139,18 +148,35 @@ proptest! {
         changes in prop::collection::vec((conversation(), 0_usize..300), 1..4),
     ) {
         let mut bytes = encoded(&conversation, encode_conversation);
-        for (next, ids) in changes {
+        let mut all = [IdKind::Message, IdKind::Other].map(|kind| (kind, conversation.ids(kind).fresh().collect::<Vec<_>>()));
+        for (next, count) in changes {
             conversation.kept();
-            next.messages.iter().take(ids).for_each(|id| conversation.messages.remember(id));
-            next.others.iter().take(ids).for_each(|id| conversation.others.remember(id));
+            for (kind, all) in &mut all {
+                let recent = match kind {
+                    IdKind::Message => &mut conversation.messages,
+                    IdKind::Other => &mut conversation.others,
+                };
+                next.ids(*kind).fresh().take(count).for_each(|id| {
+                    recent.remember(id);
+                    all.push(id);
+                });
+            }
             let Conversation { messages, others, .. } = conversation;
             conversation = Conversation { messages, others, ..next };
-            encode_conversation_growth(&conversation, &mut bytes);
-            prop_assert_eq!(decode_conversation(&bytes), Ok(conversation.clone()));
+            encode_conversation(&conversation, &mut bytes);
+            let joined = join_conversation(&bytes).unwrap();
+            for bytes in [&bytes, &joined] {
+                prop_assert_eq!(decode_conversation(bytes), Ok(conversation.clone()));
+            }
+            for (kind, all) in &all {
+                let last = &all[all.len().saturating_sub(WINDOW_IDS)..];
+                prop_assert_eq!(&kept_ids(&bytes, *kind).unwrap(), all);
+                prop_assert_eq!(&kept_ids(&joined, *kind).unwrap(), last);
+            }
         }
         conversation.kept();
         bytes.truncate(0);
-        encode_conversation_growth(&conversation, &mut bytes);
+        encode_conversation(&conversation, &mut bytes);
         prop_assert!(bytes.len() < 300, "what is kept already is left out");
     }
 
@@ -169,6 +195,7 @@ proptest! {
             bytes.truncate(if cut { at } else { bytes.len() });
         }
         let _ = (decode_conversation(&bytes), decode_number(&bytes), decode_entry(&bytes));
+        let _ = (join_conversation(&bytes), kept_ids(&bytes, IdKind::Other));
     }
 }
 
