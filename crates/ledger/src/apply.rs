@@ -148,13 +148,11 @@ impl<M: Memory> Step<'_, M> {
 
     /// Idempotency of the others: whether the command's id, which a conversation may contain, is among its last ones.
     pub fn is_known(&mut self, channel: &ChannelId, customer: &Customer, kind: IdKind) -> Result<bool, M::Error> {
-        let ids = self.memory.conversation(channel, customer)?.ids(kind);
-        let (is_fresh, kept_count) = (ids.is_fresh(self.known_as), ids.kept_count());
-        if is_fresh || kept_count == 0 {
-            return Ok(is_fresh);
+        if self.memory.conversation(channel, customer)?.ids(kind).is_fresh(self.known_as) {
+            return Ok(true);
         }
         let kept = self.memory.kept_ids(channel, customer, kind)?;
-        Ok(kept.iter().rev().take(kept_count).any(|id| *id == self.known_as))
+        Ok(self.memory.conversation(channel, customer)?.ids(kind).is_kept(self.known_as, &kept))
     }
 
     /// Adds a conversation that was just opened to those of its channel, and its row.

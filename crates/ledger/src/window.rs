@@ -64,8 +64,8 @@ pub struct RecentIds {
 }
 
 impl RecentIds {
-    /// Whether the id may be among the last ones; if not, it is not. If so, it is if it is [fresh](Self::is_fresh), or
-    /// among the last [`Self::kept_count`] ids that are kept elsewhere.
+    /// Whether the id may be among the last ones; if not, it is not. If so, it is if it is [fresh](Self::is_fresh) or
+    /// [kept](Self::is_kept).
     pub fn may_contain(&self, id: IdHash) -> bool {
         let wanted = print(id);
         // Without a way out, several are compared at once.
@@ -77,9 +77,10 @@ impl RecentIds {
         self.last_fresh().contains(&id)
     }
 
-    /// How many of the ids are kept elsewhere. They are the newest ones there, and all older than those here.
-    pub fn kept_count(&self) -> usize {
-        self.prints.len() - self.last_fresh().len()
+    /// Whether the id is among those that are kept elsewhere and still count. `kept` are all ids there, oldest first.
+    pub fn is_kept(&self, id: IdHash, kept: &[IdHash]) -> bool {
+        let count = self.prints.len() - self.last_fresh().len();
+        kept.iter().rev().take(count).any(|other| *other == id)
     }
 
     /// Adds an id; the oldest is forgotten if there are enough.
@@ -182,8 +183,8 @@ mod tests {
         }
 
         fn contains(&self, id: IdHash) -> bool {
-            let kept = || self.elsewhere.iter().rev().take(self.recent.kept_count());
-            self.recent.may_contain(id) && (self.recent.is_fresh(id) || kept().any(|kept| *kept == id))
+            let recent = &self.recent;
+            recent.may_contain(id) && (recent.is_fresh(id) || recent.is_kept(id, &self.elsewhere))
         }
     }
 
@@ -205,7 +206,7 @@ mod tests {
             }
             let read: RecentIds = both.elsewhere.iter().copied().chain(both.recent.fresh()).collect();
             assert_eq!(read, both.recent);
-            assert_eq!((read.fresh().count(), read.kept_count()), (0, WINDOW_IDS));
+            assert_eq!(read.fresh().count(), 0);
         }
     }
 

@@ -58,7 +58,7 @@ impl Default for Settings {
             batch_age: Duration::from_millis(200),
             checkpoint_age: Duration::from_secs(10),
             checkpoint_commands: 500_000,
-            dirty_bytes: 32 << 20,
+            dirty_bytes: 64 << 20,
             cache_bytes: 32 << 20,
             sled_cache_bytes: 8 << 20,
             snapshot_bytes: 128 << 20,
