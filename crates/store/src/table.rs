@@ -110,10 +110,7 @@ impl<T: Default> Table<T> {
     }
 
     fn decode(&self, key: &[u8], record: &[u8]) -> Result<T, StoreError> {
-        (self.codec.decode)(record).map_err(|reason| {
-            let (key, tree) = (key.escape_ascii(), self.runs.tree());
-            tree.shared.damaged(format!("the record {key} of {} does not decode: {reason}", tree.name()))
-        })
+        (self.codec.decode)(record).map_err(|reason| self.runs.tree().undecodable(key, &reason))
     }
 
     /// Where in the cache the record of `key` is, after fetching it if need be.

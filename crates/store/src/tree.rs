@@ -27,6 +27,11 @@ impl Tree {
         &self.name
     }
 
+    /// Takes note that a record cannot be decoded, and says so.
+    pub(crate) fn undecodable(&self, key: &[u8], reason: &str) -> StoreError {
+        self.shared.damaged(format!("the record {} of {} does not decode: {reason}", key.escape_ascii(), self.name))
+    }
+
     /// Calls sled's tree.
     pub(crate) fn call<R>(&self, call: impl FnOnce(&sled::Tree) -> sled::Result<R>) -> Result<R, StoreError> {
         self.shared.base.call(|engine| engine.call_tree(self.slot, call))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use partyline_ledger::{
     Agent, CommandId, Content, Conversation, Customer, Entry, EntryAuthor, Held, IdHash, IdKind, Lengths, Member,
-    Number, Origin, Place, Service, ServiceIx, Visibility, WINDOW_IDS, Writer,
+    Number, Origin, Place, Service, ServiceIx, Visibility, Window, Writer,
 };
 use prost::Message;
 
@@ -266,7 +266,7 @@ pub fn kept_ids(bytes: &[u8], kind: IdKind) -> Result<Vec<IdHash>, Damaged> {
 /// [`Damaged`].
 pub fn join_conversation(bytes: &[u8]) -> Result<Vec<u8>, Damaged> {
     let stored = PbConversation::decode(bytes).map_err(|_| Damaged("conversation"))?;
-    let last = |pieces: &[Vec<u8>]| ids(ids_in(pieces).skip(ids_in(pieces).count().saturating_sub(WINDOW_IDS)));
+    let last = |pieces: &[Vec<u8>]| ids(ids_in(pieces).collect::<Window>().iter());
     let mut joined = Vec::with_capacity(bytes.len());
     put::text(&mut joined, 1, &stored.latest);
     put::text(&mut joined, 2, &last(&stored.messages));

@@ -245,10 +245,8 @@ impl Runs {
             }
             bytes += record.key.len() + record.value.len();
             let join = self.join.filter(|_| merge.from.has_joined());
-            let joined = join.map(|join| join(record.value)).transpose().map_err(|reason| {
-                let (key, tree) = (record.key.escape_ascii(), self.tree.name());
-                self.tree.shared.damaged(format!("the record {key} of {tree} does not decode: {reason}"))
-            })?;
+            let joined = join.map(|join| join(record.value)).transpose();
+            let joined = joined.map_err(|reason| self.tree.undecodable(record.key, &reason))?;
             merge.draft.push(Record { value: joined.as_deref().unwrap_or(record.value), ..record }, put)?;
             merge.from.step(blobs)?;
         }
