@@ -5,10 +5,7 @@ use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::{
-        atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, sync_channel},
-    },
+    sync::mpsc::{SyncSender, sync_channel},
     thread,
     time::Duration,
 };
@@ -28,11 +25,7 @@ use crate::{
 };
 
 /// Rows of so many steps, a megabyte each at most, may wait to be put into the view.
-const WAITING_ROWS: usize = 48;
-/// A replay that has so much less left than another one waits for that.
-const AHEAD_COMMANDS: u64 = 5_000;
-/// And looks again this soon.
-const AHEAD_STEP: Duration = Duration::from_millis(1);
+const WAITING_ROWS: usize = 16;
 /// More is waited for so long before it looks whether it should stop.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -109,14 +102,12 @@ fn drive(replays: Vec<Replay>, view: &mut ReplayedView, stop: &Stop) -> anyhow::
     let bar = ProgressBar::new(replays.iter().map(Replay::left).sum());
     bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} commands, {per_sec}, {eta} left")?);
     let (rows, arriving) = sync_channel(WAITING_ROWS);
-    let left: Vec<_> = replays.iter().map(|replay| AtomicU64::new(replay.left())).collect();
     let finished = thread::scope(|scope| {
         let threads: Vec<_> = replays
             .into_iter()
-            .zip(&left)
-            .map(|(replay, own)| {
-                let (rows, left, bar) = (rows.clone(), Left { own, all: &left }, &bar);
-                scope.spawn(move || one(replay, &left, stop, bar, &rows))
+            .map(|replay| {
+                let (rows, bar) = (rows.clone(), &bar);
+                scope.spawn(move || one(replay, stop, bar, &rows))
             })
             .collect();
         drop(rows);
@@ -136,55 +127,18 @@ fn drive(replays: Vec<Replay>, view: &mut ReplayedView, stop: &Stop) -> anyhow::
     Ok(finished)
 }
 
-/// How many commands each replay has left. One that has less than another waits for that: partitions differ in length, and
-/// the cores are to be in use until the end.
-struct Left<'a> {
-    own: &'a AtomicU64,
-    all: &'a [AtomicU64],
-}
-
-impl Left<'_> {
-    fn set(&self, commands: u64) {
-        self.own.store(commands, Ordering::Relaxed);
-    }
-
-    fn is_ahead(&self) -> bool {
-        let left = |of: &AtomicU64| of.load(Ordering::Relaxed);
-        let most = self.all.iter().map(left).max().unwrap_or_default();
-        left(self.own) + AHEAD_COMMANDS < most
-    }
-}
-
-impl Drop for Left<'_> {
-    /// Nobody waits for a replay that has ended, however it did.
-    fn drop(&mut self) {
-        self.set(0);
-    }
-}
-
 /// One replay, to its end or until it is told to stop.
-fn one(
-    mut replay: Replay,
-    left: &Left<'_>,
-    stop: &Stop,
-    bar: &ProgressBar,
-    rows: &SyncSender<ReplayedRows>,
-) -> anyhow::Result<bool> {
+fn one(mut replay: Replay, stop: &Stop, bar: &ProgressBar, rows: &SyncSender<ReplayedRows>) -> anyhow::Result<bool> {
     while !replay.is_done() {
         if stop.is_set() {
             return Ok(false);
         }
-        if left.is_ahead() {
-            thread::park_timeout(AHEAD_STEP);
-            continue;
-        }
         let before = replay.left();
         replay.step(STEP, &mut |some| {
             // The receiver ends after the senders.
-            let _ = rows.send(std::mem::take(some));
+            let _ = rows.send(some.take());
             Ok(())
         })?;
-        left.set(replay.left());
         bar.inc(before - replay.left());
     }
     Ok(true)

@@ -21,6 +21,8 @@ use crate::{
 
 /// Each step tidies the stores by so many bytes, and twice as many as it read.
 const TIDY_BYTES: usize = 64 << 10;
+/// A view that is read once, to its digest, is left in so many runs: to make them one costs more than to read them all.
+const TOLERATED_RUNS: usize = 16;
 /// Rows are handed on once they have so many bytes.
 const ROWS_BYTES: usize = 1 << 20;
 
@@ -182,6 +184,14 @@ impl Replay {
 }
 
 impl ReplayedRows {
+    /// Takes them out. What comes next will be about as much: there is room for it, as to grow costs copies.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let bytes = Vec::with_capacity(self.bytes.len());
+        let rows = Vec::with_capacity(self.rows.len());
+        std::mem::replace(self, Self { bytes, rows, reflects: BTreeMap::new() })
+    }
+
     /// Puts the service's rows among those of a command in.
     fn put(&mut self, number: &Number, service: &Service, told: &[Addressed], telling: &mut Telling) {
         let Some((ix, _)) = number.find(service) else { return };
@@ -234,7 +244,9 @@ impl ReplayedView {
         if self.rows.rows.pending_bytes() >= self.settings.dirty_bytes {
             self.rows.checkpoint()?;
         }
-        self.rows.rows.tidy(tidy_bytes)?;
+        if self.rows.rows.untidy() > TOLERATED_RUNS {
+            self.rows.rows.tidy(tidy_bytes)?;
+        }
         Ok(())
     }
 

@@ -29,7 +29,12 @@ struct Waiting {
     at: u32,
     key_bytes: u16,
     value_bytes: u32,
+    /// The part of its key that it is being sorted by, as a number; shorter ones with zeros behind.
+    key_part: u64,
 }
+
+/// Keys are sorted by so many bytes at a time.
+const KEY_PART_BYTES: usize = size_of::<u64>();
 
 impl Rows {
     pub(crate) fn new(runs: Runs) -> Self {
@@ -56,7 +61,8 @@ impl Rows {
         if let Some(last) = self.segments.last_mut() {
             // All within bounds: a segment has a megabyte, or one row.
             let (key_bytes, value_bytes) = (key.len() as u16, value.len() as u32);
-            self.waiting.push(Waiting { segment: segment as u32, at: last.len() as u32, key_bytes, value_bytes });
+            let (segment, at) = (segment as u32, last.len() as u32);
+            self.waiting.push(Waiting { segment, at, key_bytes, value_bytes, key_part: 0 });
             last.extend_from_slice(key);
             last.extend_from_slice(value);
             self.pending_bytes += bytes + size_of::<Waiting>();
@@ -79,6 +85,12 @@ impl Rows {
         self.runs.tidy(max_bytes)
     }
 
+    /// As [`Table::untidy`](crate::Table::untidy).
+    #[must_use]
+    pub fn untidy(&self) -> usize {
+        self.runs.untidy()
+    }
+
     /// Visits the rows with keys from `from` on, in the order of their keys, until `visit` says stop. It sees what the
     /// last checkpoint wrote.
     ///
@@ -95,6 +107,43 @@ impl Waiting {
         let (key, rest) = bytes.unwrap_or_default().split_at(self.key_bytes.into());
         (key, rest.get(..self.value_bytes as usize).unwrap_or_default())
     }
+
+    /// The part of its key from byte `from` on, as a number.
+    fn key_part(self, segments: &[Vec<u8>], from: usize) -> u64 {
+        let rest = self.row(segments).0.get(from..).unwrap_or_default();
+        let mut part = [0; KEY_PART_BYTES];
+        let bytes = rest.len().min(KEY_PART_BYTES);
+        part[..bytes].copy_from_slice(&rest[..bytes]);
+        u64::from_be_bytes(part)
+    }
+}
+
+/// Visits rows in the order of their keys, of the same key the one that was put in last; they are the same up to byte
+/// `from`. Rows lie all over the memory, and keys begin alike: comparing whole ones would wait for two of them each time.
+/// So each part of a key is fetched once, and only where what comes before it is shared.
+fn in_order(
+    rows: &mut [Waiting],
+    segments: &[Vec<u8>],
+    from: usize,
+    visit: &mut dyn FnMut(Waiting) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    rows.iter_mut().for_each(|row| row.key_part = row.key_part(segments, from));
+    let next = from + KEY_PART_BYTES;
+    // A key that ends here comes before one that goes on with zeros.
+    let part = |row: &Waiting| (row.key_part, usize::from(row.key_bytes).min(next + 1));
+    rows.sort_unstable_by_key(part);
+    for same in rows.chunk_by_mut(|one, other| part(one) == part(other)) {
+        match same {
+            [only] => visit(*only)?,
+            [first, ..] if usize::from(first.key_bytes) > next => in_order(same, segments, next, visit)?,
+            // Only a row without any bytes can lie where another does, and that comes after it.
+            same => {
+                let last = same.iter().max_by_key(|row| (row.segment, row.at, row.value_bytes));
+                last.map_or(Ok(()), |last| visit(*last))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Part for Rows {}
@@ -110,14 +159,8 @@ impl Steps for Rows {
 
     fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let Self { runs, segments, waiting, .. } = self;
-        // Of the same key the last one first; only one without any bytes can lie where another does, before it.
-        waiting.sort_unstable_by(|a, b| {
-            let place = |row: &Waiting| (row.segment, row.at, row.value_bytes);
-            a.row(segments).0.cmp(b.row(segments).0).then_with(|| place(b).cmp(&place(a)))
-        });
-        waiting.dedup_by(|later, first| later.row(segments).0 == first.row(segments).0);
         runs.add(|put| {
-            waiting.iter().try_for_each(|row| {
+            in_order(waiting, segments, 0, &mut |row| {
                 let (key, value) = row.row(segments);
                 put(Record { key, value, adds: false })
             })
