@@ -21,8 +21,6 @@ use crate::{
 
 /// Each step tidies the stores by so many bytes, and twice as many as it read.
 const TIDY_BYTES: usize = 64 << 10;
-/// A view that is read once, to its digest, is left in so many runs: to make them one costs more than to read them all.
-const TOLERATED_RUNS: usize = 16;
 /// Rows are handed on once they have so many bytes.
 const ROWS_BYTES: usize = 1 << 20;
 
@@ -244,9 +242,7 @@ impl ReplayedView {
         if self.rows.rows.pending_bytes() >= self.settings.dirty_bytes {
             self.rows.checkpoint()?;
         }
-        if self.rows.rows.untidy() > TOLERATED_RUNS {
-            self.rows.rows.tidy(tidy_bytes)?;
-        }
+        self.rows.rows.tidy(tidy_bytes)?;
         Ok(())
     }
 

@@ -85,12 +85,6 @@ impl Rows {
         self.runs.tidy(max_bytes)
     }
 
-    /// As [`Table::untidy`](crate::Table::untidy).
-    #[must_use]
-    pub fn untidy(&self) -> usize {
-        self.runs.untidy()
-    }
-
     /// Visits the rows with keys from `from` on, in the order of their keys, until `visit` says stop. It sees what the
     /// last checkpoint wrote.
     ///

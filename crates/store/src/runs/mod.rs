@@ -38,6 +38,11 @@ use crate::{
 /// What removing a key costs, in the bytes that could be merged instead.
 const REMOVAL_BYTES: usize = 4_000;
 
+/// Fewer runs are not merged where records are looked for by their keys: each run that may have one is asked.
+const FEWEST_ASKED: usize = 4;
+/// And where they are read in their order only: then a run costs little, and writing records again much.
+const FEWEST_READ: usize = 8;
+
 /// So many blocks of a new run wait at most until they are written.
 const BLOCKS_WAITING: usize = 64;
 
@@ -223,7 +228,8 @@ impl Runs {
         if let Some(merge) = self.merge.take() {
             return Ok(Some(merge));
         }
-        let Some(due) = pick::due(self.runs.iter().map(|run| run.bytes)) else { return Ok(None) };
+        let fewest = if self.filtered { FEWEST_ASKED } else { FEWEST_READ };
+        let Some(due) = pick::due(self.runs.iter().map(|run| run.bytes), fewest) else { return Ok(None) };
         let inputs = self.runs.get(due).unwrap_or_default();
         let from = Merged::new(inputs, &[], self.blobs())?;
         let inputs = inputs.iter().map(|run| run.id).collect();

@@ -1,5 +1,9 @@
 //! Cases of runs: they stay few, what is left of a crash goes, and merging changes nothing.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
 use super::*;
 
 /// Distinct first eight bytes of a tree's keys: its runs.
@@ -119,6 +123,37 @@ fn of_the_same_key_the_last_row_counts() {
     };
     kept.scan(b"", &mut visit).unwrap();
     assert_eq!(found, ["=1", "a=3", "b="]);
+}
+
+/// Keys of every length that begin alike, end in zeros, or are each other's beginnings.
+fn keys() -> impl Strategy<Value = Vec<u8>> {
+    let parts = (prop::collection::vec(0..3_u8, 0..3), 0..28_usize, prop::collection::vec(0..2_u8, 0..9));
+    parts.prop_map(|(begin, zeros, end)| [begin, vec![0; zeros], end].concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_come_in_the_order_of_their_keys(given in prop::collection::vec((keys(), 0..4_u8), 0..200)) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = reopen(&dir.path().join("store"));
+        let mut kept = store.rows("r").unwrap();
+        let mut expected = BTreeMap::new();
+        for (key, value) in given {
+            let value = vec![value; value.into()];
+            kept.put(&key, &value).unwrap();
+            expected.insert(key, value);
+        }
+        store.checkpoint(b"1", &mut [&mut kept]).unwrap();
+        let mut found = Vec::new();
+        let mut visit = |key: &[u8], value: &[u8]| {
+            found.push((key.to_vec(), value.to_vec()));
+            Ok(ControlFlow::Continue(()))
+        };
+        kept.scan(b"", &mut visit).unwrap();
+        prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    }
 }
 
 #[test]
