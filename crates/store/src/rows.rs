@@ -130,7 +130,7 @@ fn in_order(
         match same {
             [only] => visit(*only)?,
             [first, ..] if usize::from(first.key_bytes) > next => in_order(same, segments, next, visit)?,
-            // Only a row without any bytes can lie where another does, and that comes after it.
+            // Only a row without any bytes can lie where another does: the other was put in after it.
             same => {
                 let last = same.iter().max_by_key(|row| (row.segment, row.at, row.value_bytes));
                 last.map_or(Ok(()), |last| visit(*last))?;
