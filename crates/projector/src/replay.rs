@@ -182,11 +182,11 @@ impl Replay {
 }
 
 impl ReplayedRows {
-    /// Takes them out. What comes next will be about as much: there is room for it, as to grow costs copies.
+    /// Takes them out, and leaves as much room for others: to grow costs copies.
     #[must_use]
     pub fn take(&mut self) -> Self {
-        let bytes = Vec::with_capacity(self.bytes.len());
-        let rows = Vec::with_capacity(self.rows.len());
+        let bytes = Vec::with_capacity(self.bytes.capacity());
+        let rows = Vec::with_capacity(self.rows.capacity());
         std::mem::replace(self, Self { bytes, rows, reflects: BTreeMap::new() })
     }
 

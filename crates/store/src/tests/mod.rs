@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Codec, Database, Growth, Identity, Opened, Options, Store, StoreError, Table, open};
+use crate::{Codec, Database, Growth, Identity, Opened, Options, Rows, Store, StoreError, Table, open};
 
 /// A record of the tests: bytes; an empty one is not stored.
 type Bytes = Vec<u8>;
@@ -156,4 +156,15 @@ fn rows<T: Default>(table: &Table<T>) -> Vec<(Bytes, T)> {
     };
     table.scan(b"", &mut visit).unwrap();
     rows
+}
+
+/// What the last checkpoint wrote of rows, in their order.
+fn kept_rows(rows: &Rows) -> Vec<(Bytes, Bytes)> {
+    let mut kept = Vec::new();
+    let mut visit = |key: &[u8], value: &[u8]| {
+        kept.push((key.to_vec(), value.to_vec()));
+        Ok(ControlFlow::Continue(()))
+    };
+    rows.scan(b"", &mut visit).unwrap();
+    kept
 }

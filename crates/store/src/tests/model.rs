@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 
 use proptest::prelude::*;
 
-use super::{Alone, Bytes, CODEC, GROWN, Grown, reopen, rows};
+use super::{Alone, Bytes, CODEC, GROWN, Grown, kept_rows, reopen, rows};
 use crate::{Journal, Rows, Table};
 
 /// What the store must hold.
@@ -211,13 +211,7 @@ impl<'a> Run<'a> {
         let mut grown = self.committed.grown.clone();
         grown.retain(|_, value| !value.all.is_empty());
         assert!(rows(&self.grown).into_iter().eq(grown));
-        let mut found = Vec::new();
-        let mut visit = |key: &[u8], value: &[u8]| {
-            found.push((key.to_vec(), value.to_vec()));
-            Ok(ControlFlow::Continue(()))
-        };
-        self.rows.scan(b"", &mut visit).unwrap();
-        assert!(found.into_iter().eq(self.committed.rows.clone()));
+        assert!(kept_rows(&self.rows).into_iter().eq(self.committed.rows.clone()));
         let middle = vec![1_u8, 2];
         let mut first = Vec::new();
         let mut stop_at_first = |key: &[u8], _| {

@@ -116,13 +116,8 @@ fn of_the_same_key_the_last_row_counts() {
         kept.put(key.as_bytes(), value.as_bytes()).unwrap();
     }
     store.checkpoint(b"1", &mut [&mut kept]).unwrap();
-    let mut found = Vec::new();
-    let mut visit = |key: &[u8], value: &[u8]| {
-        found.push(format!("{}={}", key.escape_ascii(), value.escape_ascii()));
-        Ok(ControlFlow::Continue(()))
-    };
-    kept.scan(b"", &mut visit).unwrap();
-    assert_eq!(found, ["=1", "a=3", "b="]);
+    let text = |(key, value): &(Bytes, Bytes)| format!("{}={}", key.escape_ascii(), value.escape_ascii());
+    assert_eq!(kept_rows(&kept).iter().map(text).collect::<Vec<_>>(), ["=1", "a=3", "b="]);
 }
 
 /// Keys of every length that begin alike, end in zeros, or are each other's beginnings.
@@ -146,13 +141,7 @@ proptest! {
             expected.insert(key, value);
         }
         store.checkpoint(b"1", &mut [&mut kept]).unwrap();
-        let mut found = Vec::new();
-        let mut visit = |key: &[u8], value: &[u8]| {
-            found.push((key.to_vec(), value.to_vec()));
-            Ok(ControlFlow::Continue(()))
-        };
-        kept.scan(b"", &mut visit).unwrap();
-        prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(kept_rows(&kept), expected.into_iter().collect::<Vec<_>>());
     }
 }
 
