@@ -5,13 +5,13 @@
 //! one. Below `cleaned` every key is then unique. Reads and removals are short transactions of their own, so that
 //! readers and other writers get in between, and an interrupted pass is simply done again.
 
-use std::{collections::HashMap, fs::File, sync::Arc};
+use std::{collections::HashMap, fs::File, ops::ControlFlow, sync::Arc};
 
-use rusqlite::{Connection, OptionalExtension};
-use xxhash_rust::xxh3::xxh3_128;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    home::Home,
+    block::{BLOCK_RECORDS_MAX, Block, Sealed, Stored, each_block},
+    home::{Failure, Home},
     layout::{Slot, stored},
     schema::{self, kind_name},
     writer::Writer,
@@ -19,9 +19,11 @@ use super::{
 use crate::{LogError, Offset, TopicKind};
 
 /// The most records that one step removes, in one transaction.
-const STEP_REMOVED_MAX: usize = 5_000;
-/// The most records that one step looks at.
+const STEP_REMOVED_MAX: u32 = 5_000;
+/// A step ends after so many records ...
 const STEP_READ_MAX: usize = 20_000;
+/// ... or so many bytes of them.
+const STEP_READ_BYTES_MAX: usize = 8 << 20;
 /// The most keys of one pass: what fits a hash map of 2^20 places, about 35 MB.
 const PASS_KEYS_MAX: usize = 900_000;
 /// Below this many records that were never cleaned their share does not count: many small partitions, each with a
@@ -57,9 +59,21 @@ struct Pass {
     /// The pass ends before this offset.
     end: Offset,
     /// The last offset of each key, by hash.
-    last: HashMap<u128, Offset>,
+    last: HashMap<KeyHash, Offset>,
     removing: bool,
     kept: u64,
+}
+
+/// Half of BLAKE3's.
+type KeyHash = [u8; 16];
+
+/// What a step has read.
+#[derive(Default)]
+struct Step {
+    read: usize,
+    read_bytes: usize,
+    /// Where blocks are unpacked.
+    room: Vec<u8>,
 }
 
 /// A partition as the cleaner sees it.
@@ -96,17 +110,17 @@ impl Cleaner {
     /// Removes records appended before `limit_ms` from the begin of a partition, as many as a step may.
     fn expire(&mut self, kind: TopicKind, limit_ms: i64) -> Result<u64, LogError> {
         for extent in self.named(extents(&self.writer.conn, kind))? {
-            let Extent { slot, begin, end, .. } = extent;
+            let Extent { slot, begin, .. } = extent;
             let cut = self.named(first_young(&self.writer.conn, &extent, limit_ms))?;
             if cut > begin {
-                let removed = self.writer.transact(|tx, _| {
-                    let sql = format!("DELETE FROM {} WHERE offset >= ?1 AND offset < ?2", slot.table());
-                    let removed = tx.prepare_cached(&sql)?.execute([stored(begin), stored(cut.min(end))])?;
+                self.writer.transact(|tx, _| {
+                    let sql = format!("DELETE FROM {} WHERE first >= ?1 AND first < ?2", slot.table());
+                    tx.prepare_cached(&sql)?.execute([stored(begin), stored(cut)])?;
                     let sql = "UPDATE partitions SET begin = ?2 WHERE id = ?1";
-                    tx.prepare_cached(sql)?.execute([slot.0, stored(cut)])?;
-                    Ok(removed)
+                    Ok(tx.prepare_cached(sql)?.execute([slot.0, stored(cut)])?)
                 })?;
-                return Ok(removed as u64);
+                // These topics are not compacted: each offset is there.
+                return Ok(cut - begin);
             }
         }
         Ok(0)
@@ -114,19 +128,25 @@ impl Cleaner {
 
     /// First half of a pass: notes the last offset of each key.
     fn note(&mut self, mut pass: Pass) -> Result<Cleaned, LogError> {
-        let home = Arc::clone(self.writer.home());
-        let reached = home.named(each_key(&self.writer.conn, pass.slot, pass.at..pass.end, |offset, key| {
-            let Some(key) = key else { return true };
-            let hash = xxh3_128(key);
-            let room = pass.last.len() < PASS_KEYS_MAX || pass.last.contains_key(&hash);
-            if room {
-                pass.last.insert(hash, offset);
-            } else {
-                pass.end = offset;
+        let Pass { slot, at, end, last, .. } = &mut pass;
+        let mut step = Step::default();
+        let reached = each_block(&self.writer.conn, *slot, *at..*end, |block| {
+            if step.has_read_enough() {
+                return Ok(ControlFlow::Break(()));
             }
-            room
-        }))?;
-        pass.at = reached;
+            if last.len() + BLOCK_RECORDS_MAX as usize > PASS_KEYS_MAX {
+                *end = block.first;
+                return Ok(ControlFlow::Break(()));
+            }
+            for record in step.records(&block)? {
+                let (offset, record) = record?;
+                if !record.key.is_empty() {
+                    last.insert(hash(record.key), offset);
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        *at = self.named(reached)?;
         if pass.at >= pass.end {
             pass.at = 0;
             pass.removing = true;
@@ -137,51 +157,83 @@ impl Cleaner {
 
     /// Second half: removes records whose key has a later one.
     fn remove(&mut self, mut pass: Pass) -> Result<Cleaned, LogError> {
-        let slot = pass.slot;
-        let mut superseded: Vec<(Offset, Offset)> = Vec::new();
-        let (last, kept) = (&pass.last, &mut pass.kept);
-        let home = Arc::clone(self.writer.home());
-        let reached = home.named(each_key(&self.writer.conn, slot, pass.at..pass.end, |offset, key| {
-            if superseded.len() >= STEP_REMOVED_MAX {
-                return false;
+        let Pass { slot, at, end, last, kept, .. } = &mut pass;
+        let mut step = Step::default();
+        let mut removed = 0;
+        let mut thinner: Vec<(Offset, Option<Vec<u8>>)> = Vec::new();
+        let reached = each_block(&self.writer.conn, *slot, *at..*end, |block| {
+            if step.has_read_enough() || removed + BLOCK_RECORDS_MAX > STEP_REMOVED_MAX {
+                return Ok(ControlFlow::Break(()));
             }
-            match key.and_then(|key| last.get(&xxh3_128(key))) {
-                Some(later) if *later > offset => superseded.push((offset, *later)),
-                _ => *kept += 1,
+            let (mut left, before) = (Block::default(), removed);
+            for record in step.records(&block)? {
+                let (offset, record) = record?;
+                match last.get(&hash(record.key)) {
+                    Some(later) if *later > offset => removed += 1,
+                    _ => left.keep(&record),
+                }
             }
-            true
-        }))?;
-        pass.at = reached;
-        let (done, kept, end) = (pass.at >= pass.end, pass.kept, pass.end);
-        if superseded.is_empty() && !done {
-            self.pass = Some(pass);
-            return Ok(Cleaned { removed: 0, more: true });
-        }
-        let removed = self.writer.transact(|tx, _| {
-            // A record goes only if the later one is there and has its key: equal hashes alone remove nothing.
+            *kept += u64::from(left.records());
+            if removed > before {
+                let sealed = (left.records() > 0).then(|| left.sealed());
+                thinner.push((block.first, sealed));
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        *at = self.named(reached)?;
+        let done = at >= end;
+        if !thinner.is_empty() || done {
             let table = slot.table();
-            let sql = format!(
-                "DELETE FROM {table} WHERE offset = ?1
-                 AND EXISTS (SELECT 1 FROM {table} later WHERE later.offset = ?2 AND later.key = {table}.key)"
-            );
-            let mut delete = tx.prepare_cached(&sql)?;
-            let mut removed = 0;
-            for &(offset, later) in &superseded {
-                removed += delete.execute([stored(offset), stored(later)])?;
-            }
-            if done {
-                let sql = "UPDATE partitions SET cleaned = ?2, kept = ?3 WHERE id = ?1";
-                tx.prepare_cached(sql)?.execute([slot.0, stored(end), stored(kept)])?;
-            }
-            Ok(removed as u64)
-        })?;
+            self.writer.transact(|tx, _| {
+                let mut update = tx.prepare_cached(&format!("UPDATE {table} SET records = ?2 WHERE first = ?1"))?;
+                let mut delete = tx.prepare_cached(&format!("DELETE FROM {table} WHERE first = ?1"))?;
+                for (first, records) in &thinner {
+                    match records {
+                        Some(records) => update.execute(params![stored(*first), records])?,
+                        None => delete.execute([stored(*first)])?,
+                    };
+                }
+                if done {
+                    let sql = "UPDATE partitions SET cleaned = ?2, kept = ?3 WHERE id = ?1";
+                    tx.prepare_cached(sql)?.execute([slot.0, stored(*end), stored(*kept)])?;
+                }
+                Ok(())
+            })?;
+        }
         self.pass = (!done).then_some(pass);
-        Ok(Cleaned { removed, more: true })
+        Ok(Cleaned { removed: u64::from(removed), more: true })
     }
 
-    fn named<T>(&self, result: rusqlite::Result<T>) -> Result<T, LogError> {
+    fn named<T, F: Into<Failure>>(&self, result: Result<T, F>) -> Result<T, LogError> {
         self.writer.home().named(result)
     }
+}
+
+impl Step {
+    fn has_read_enough(&self) -> bool {
+        self.read >= STEP_READ_MAX || self.read_bytes >= STEP_READ_BYTES_MAX
+    }
+
+    fn records<'a>(
+        &'a mut self,
+        block: &'a Sealed<'_>,
+    ) -> Result<impl Iterator<Item = Result<(Offset, Stored<'a>), Failure>>, Failure> {
+        let Self { read, read_bytes, room } = self;
+        let records = block.records(room)?;
+        Ok(records.inspect(|record| {
+            if let Ok((_, record)) = record {
+                *read += 1;
+                *read_bytes += record.key.len() + record.value.len();
+            }
+        }))
+    }
+}
+
+/// What tells one key from all others: no two are known of which this is the same.
+fn hash(key: &[u8]) -> KeyHash {
+    let mut hash = KeyHash::default();
+    hash.copy_from_slice(&blake3::hash(key).as_bytes()[..size_of::<KeyHash>()]);
+    hash
 }
 
 /// The next view partition behind `last` that is due: half of it or more was never cleaned (Kafka's
@@ -213,47 +265,26 @@ fn extents(conn: &Connection, kind: TopicKind) -> rusqlite::Result<Vec<Extent>> 
     conn.prepare_cached(sql)?.query_map([kind_name(kind)], extent)?.collect()
 }
 
-/// When the first record from `offset` on was appended.
+/// When the first block from `offset` on was appended.
 fn first_at(conn: &Connection, slot: Slot, offset: Offset) -> rusqlite::Result<Option<i64>> {
-    let sql = format!("SELECT at_ms FROM {} WHERE offset >= ?1 ORDER BY offset LIMIT 1", slot.table());
+    let sql = format!("SELECT at_ms FROM {} WHERE first >= ?1 ORDER BY first LIMIT 1", slot.table());
     conn.prepare_cached(&sql)?.query_row([stored(offset)], |row| row.get(0)).optional()
 }
 
-/// The offset of the first record that was not appended before `limit_ms`, or how far one step may go.
+/// The first offset of the first block that was not appended before `limit_ms`, or how far one step may go.
 fn first_young(conn: &Connection, extent: &Extent, limit_ms: i64) -> rusqlite::Result<Offset> {
-    let Extent { slot, begin, end, .. } = extent;
+    let Extent { slot, begin, end, .. } = *extent;
+    let most = begin.saturating_add(Offset::from(STEP_REMOVED_MAX));
     let table = slot.table();
-    let sql = format!("SELECT offset, at_ms FROM {table} WHERE offset >= ?1 AND offset < ?2 ORDER BY offset LIMIT ?3");
+    let sql = format!("SELECT first, at_ms FROM {table} WHERE first >= ?1 AND first <= ?2 ORDER BY first");
     let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query([stored(*begin), stored(*end), STEP_REMOVED_MAX as i64])?;
-    let mut cut = *begin;
+    let mut rows = statement.query([stored(begin), stored(most)])?;
+    let mut cut = begin;
     while let Some(row) = rows.next()? {
+        cut = schema::offset(row, 0)?;
         if row.get::<_, i64>(1)? >= limit_ms {
-            break;
+            return Ok(cut);
         }
-        cut = schema::offset(row, 0)? + 1;
     }
-    Ok(cut)
-}
-
-/// Shows the keys of a range to `look` until it says no or a step has read enough; says which offset to go on from.
-fn each_key(
-    conn: &Connection,
-    slot: Slot,
-    range: std::ops::Range<Offset>,
-    mut look: impl FnMut(Offset, Option<&[u8]>) -> bool,
-) -> rusqlite::Result<Offset> {
-    let table = slot.table();
-    let sql = format!("SELECT offset, key FROM {table} WHERE offset >= ?1 AND offset < ?2 ORDER BY offset LIMIT ?3");
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query([stored(range.start), stored(range.end), STEP_READ_MAX as i64])?;
-    let (mut read, mut reached) = (0, range.start);
-    while let Some(row) = rows.next()? {
-        let offset = schema::offset(row, 0)?;
-        if !look(offset, row.get_ref(1)?.as_blob_or_null()?) {
-            return Ok(offset);
-        }
-        (read, reached) = (read + 1, offset + 1);
-    }
-    Ok(if read < STEP_READ_MAX { range.end } else { reached })
+    Ok(if end <= most { end } else { cut })
 }

@@ -3,17 +3,18 @@
 
 use std::{
     collections::BTreeMap,
+    ops::{ControlFlow, Range},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, types::Type};
+use rusqlite::Connection;
 
 use super::{
-    home::Home,
-    layout::{Slot, stored},
+    block::each_block,
+    home::{Failure, Home},
+    layout::Slot,
     schema,
-    writer::decode_headers,
 };
 use crate::{LogError, Offset, Partition, Record, Records};
 
@@ -35,12 +36,14 @@ pub(super) struct Cursor {
     /// The data version at which everything had been read; nothing new can be there before it changes.
     exhausted: Option<i64>,
     poll: Duration,
+    /// Where blocks are unpacked.
+    room: Vec<u8>,
 }
 
 impl Cursor {
     /// Reads no partition yet.
     pub(super) fn new(home: Arc<Home>, topic: i64) -> Self {
-        Self { home, topic, at: BTreeMap::new(), turn: 0, exhausted: None, poll: POLL_MIN }
+        Self { home, topic, at: BTreeMap::new(), turn: 0, exhausted: None, poll: POLL_MIN, room: Vec::new() }
     }
 
     /// Reads `partition` from `offset` on.
@@ -80,7 +83,7 @@ impl Cursor {
         }
     }
 
-    fn look(&mut self, conn: &Connection, into: &mut Records) -> rusqlite::Result<bool> {
+    fn look(&mut self, conn: &Connection, into: &mut Records) -> Result<bool, Failure> {
         let version = conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.exhausted == Some(version) {
             return Ok(false);
@@ -91,8 +94,9 @@ impl Cursor {
         for bounds in from.iter().chain(before) {
             let Some(at) = self.at.get_mut(&bounds.partition) else { continue };
             if *at < bounds.end {
+                let slot = Slot::new(self.topic, bounds.partition);
                 let full;
-                (*at, full) = fetch(conn, Slot::new(self.topic, bounds.partition), *at..bounds.end, into)?;
+                (*at, full) = fetch(conn, slot, *at..bounds.end, &mut self.room, into)?;
                 if full {
                     self.turn = bounds.partition + 1;
                     return Ok(true);
@@ -109,30 +113,29 @@ impl Cursor {
 fn fetch(
     conn: &Connection,
     slot: Slot,
-    range: std::ops::Range<Offset>,
+    range: Range<Offset>,
+    room: &mut Vec<u8>,
     into: &mut Records,
-) -> rusqlite::Result<(Offset, bool)> {
-    let columns = "offset, at_ms, key, value, headers";
-    let sql = format!("SELECT {columns} FROM {} WHERE offset >= ?1 AND offset < ?2 ORDER BY offset", slot.table());
-    let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query([stored(range.start), stored(range.end)])?;
-    while let Some(row) = rows.next()? {
-        let offset = schema::offset(row, 0)?;
-        let key = row.get_ref(2)?.as_blob_or_null()?;
-        let value = row.get_ref(3)?.as_blob()?;
-        let bytes = into.bytes() + key.map_or(0, <[u8]>::len) + value.len();
-        if into.len() >= BATCH_RECORDS_MAX || (bytes > BATCH_BYTES_MAX && !into.is_empty()) {
-            return Ok((offset, true));
-        }
-        let headers = match row.get_ref(4)?.as_blob_or_null()? {
-            None => Vec::new(),
-            Some(bytes) => {
-                let bad = || rusqlite::Error::InvalidColumnType(4, "headers".to_owned(), Type::Blob);
-                decode_headers(bytes).ok_or_else(bad)?
+) -> Result<(Offset, bool), Failure> {
+    let partition = slot.partition();
+    let mut full = None;
+    let reached = each_block(conn, slot, range.clone(), |block| {
+        for record in block.records(room)? {
+            let (offset, record) = record?;
+            if offset < range.start {
+                continue;
             }
-        };
-        let partition = slot.partition();
-        into.push(Record { partition, offset, at_ms: row.get(1)?, key, value: Some(value), headers: &headers });
-    }
-    Ok((range.end, false))
+            let bytes = into.bytes() + record.key.len() + record.value.len();
+            if into.len() >= BATCH_RECORDS_MAX || (bytes > BATCH_BYTES_MAX && !into.is_empty()) {
+                full = Some(offset);
+                return Ok(ControlFlow::Break(()));
+            }
+            let key = (!record.key.is_empty()).then_some(record.key);
+            let headers = record.headers().ok_or_else(|| block.damaged())?;
+            let (at_ms, value) = (block.at_ms, Some(record.value));
+            into.push(Record { partition, offset, at_ms, key, value, headers: &headers });
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((full.unwrap_or(reached), full.is_some()))
 }

@@ -8,15 +8,15 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::bell::Bell;
-use crate::LogError;
+use super::{bell::Bell, layout::Slot};
+use crate::{LogError, Offset};
 
 /// How long a write waits for other processes' writes before it fails. Seconds.
 pub const BUSY_TIMEOUT_S: u64 = 10;
 
 /// The file with everything in it.
 const LOG_FILE: &str = "log.sqlite";
-/// A connection keeps so many prepared statements: two a partition that it writes.
+/// A connection keeps so many prepared statements: one a partition that it writes.
 const STATEMENTS_MAX: usize = 512;
 /// Between two looks at a busy file. SQLite's own waits grow to 100 ms, so that a process which writes all the time
 /// would keep the others out; at 1 ms they get into the gaps between its transactions.
@@ -41,6 +41,8 @@ pub(super) enum Failure {
     Sqlite(rusqlite::Error),
     /// The log said no.
     Log(LogError),
+    /// What lies at this offset cannot be read.
+    Damaged(Slot, Offset),
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -127,6 +129,10 @@ impl Home {
         result.map_err(|failure| match failure.into() {
             Failure::Log(error) => error,
             Failure::Sqlite(error) => self.explain(&error),
+            Failure::Damaged(slot, first) => {
+                let table = slot.table();
+                self.unusable(format!("{LOG_FILE} is damaged: the records from offset {first} on in its table {table}"))
+            }
         })
     }
 

@@ -1,17 +1,23 @@
 //! The projector's end: commands in, transactions out. The members of this group are one.
 
-use std::{collections::HashSet, fs::File, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    fs::File,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rusqlite::Connection;
 
 use super::{
+    appends::Appends,
     cursor::Cursor,
     home::Home,
     schema,
     writer::{Writer, append, out_of_range, set_positions},
 };
 use crate::{
-    Batch, Event, Gained, Intake, LogError, Offset, Partition, Records, TopicKind, Topics,
+    Batch, Event, Gained, Intake, LogError, Offset, Partition, Position, Records, TopicKind, Topics,
     committer::{Committer, Lane},
 };
 
@@ -28,38 +34,51 @@ pub(super) struct EmbeddedIntake {
     _lock: File,
 }
 
-/// Commits batches while the next one is made.
+/// So many transactions are under way at most: one is packed while the one before is committed.
+const LANES: usize = 2;
+
+/// Packs a transaction and commits it.
 struct Commits {
-    writer: Writer,
+    /// Only who commits uses it.
+    writer: Arc<Mutex<Writer>>,
     group: String,
-    /// Of one transaction.
     parts: Vec<Batch>,
+    appends: Appends,
+    positions: Vec<Position>,
 }
 
 impl Lane for Commits {
     /// A disk may be slow; whom it waits for otherwise has a bound.
     const HANGS_AFTER: Duration = Duration::from_secs(120);
 
-    /// Others write too: they do not wait for what is not complete.
+    /// Nobody else waits yet.
     fn write(&mut self, part: Batch) -> Result<(), LogError> {
+        self.appends.add(part.rows());
+        self.positions.extend_from_slice(part.positions());
         self.parts.push(part);
         Ok(())
     }
 
-    /// SQLite writes and commits at once.
     fn complete(&mut self) -> Result<Vec<Batch>, LogError> {
-        self.writer.transact(|tx, catalog| {
-            append(tx, catalog, self.parts.iter().flat_map(Batch::rows), |_| ())?;
-            self.parts.iter().try_for_each(|part| set_positions(tx, &self.group, part.positions()))
-        })?;
+        self.appends.complete();
         Ok(std::mem::take(&mut self.parts))
     }
 
     fn commit(&mut self) -> Result<(), LogError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.transact(|tx, catalog| {
+            append(tx, catalog, &self.appends)?;
+            set_positions(tx, &self.group, &self.positions)
+        })?;
+        drop(writer);
+        self.abort();
         Ok(())
     }
 
-    fn abort(&mut self) {}
+    fn abort(&mut self) {
+        self.appends.clear();
+        self.positions.clear();
+    }
 }
 
 impl EmbeddedIntake {
@@ -79,9 +98,17 @@ impl EmbeddedIntake {
         let conn = home.connect(false)?;
         let commands = home.named(schema::topic(&conn, &topics.commands))?;
         let commands = commands.ok_or_else(|| LogError::NoTopic(topics.commands.to_string()))?.id;
+        let writer = Arc::new(Mutex::new(writer));
+        let lane = |_| Commits {
+            writer: Arc::clone(&writer),
+            group: topics.group.clone(),
+            parts: Vec::new(),
+            appends: Appends::default(),
+            positions: Vec::new(),
+        };
         Ok(Self {
             cursor: Cursor::new(Arc::clone(&home), commands),
-            committer: Committer::start(vec![Commits { writer, group: topics.group.clone(), parts: Vec::new() }])?,
+            committer: Committer::start((0..LANES).map(lane).collect())?,
             topics: topics.clone(),
             home,
             conn,

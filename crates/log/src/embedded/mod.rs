@@ -1,18 +1,21 @@
 //! The log in one SQLite file, for several processes at once.
 //!
 //! - the directory: `home.rs` has its connections, its locks and the names of its errors; `bell.rs` wakes threads.
-//! - the file: `schema.rs` has the tables and the format's version, `layout.rs` which table a record is in.
-//! - writing: `writer.rs` is the one place that begins a transaction; `intake.rs` (the projector's end) and
+//! - the file: `schema.rs` has the tables and the format's version, `layout.rs` which table a record is in, `block.rs` how
+//!   hundreds of them are one row.
+//! - writing: `appends.rs` packs what a transaction appends; `writer.rs` is the one place that begins a transaction; `intake.rs` (the projector's end) and
 //!   `publisher.rs` (producers) go through it.
 //! - reading: `cursor.rs` waits for records and reads them; `intake.rs` and `reader.rs` go through it.
 //! - `clean.rs`: compaction and retention, in steps that the owner calls.
 //!
-//! The only thread that is started here is the one that commits for the projector.
+//! The only threads that are started here are those that pack and commit for the projector.
 //!
 //! Everything is durable when a call says that it is committed: WAL with `synchronous=FULL`. Readers never block a
 //! writer; writers wait for each other, at most [`BUSY_TIMEOUT_S`].
 
+mod appends;
 mod bell;
+mod block;
 mod clean;
 mod cursor;
 mod home;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    appends::Appends,
     home::Home,
     writer::{Writer, append},
 };
@@ -38,15 +39,13 @@ impl EmbeddedPublisher {
         if self.tags.is_empty() {
             return Ok(());
         }
-        let queue = &self.queue;
-        let offsets = self.writer.transact(|tx, catalog| {
-            let mut offsets = Vec::with_capacity(queue.len());
-            append(tx, catalog, queue.rows(), |offset| offsets.push(offset))?;
-            Ok(offsets)
-        })?;
+        let mut appends = Appends::default();
+        appends.add(self.queue.rows());
+        appends.complete();
+        let offsets = self.writer.transact(|tx, catalog| append(tx, catalog, &appends))?;
         // The order in which a batch gives its rows.
         self.tags.sort_by_key(|(target, ..)| *target);
-        let placed = self.tags.drain(..).zip(offsets);
+        let placed = self.tags.drain(..).zip(offsets.into_iter().flatten());
         self.receipts
             .extend(placed.map(|((_, tag, partition), offset)| Receipt { tag, result: Ok((partition, offset)) }));
         self.queue.clear();

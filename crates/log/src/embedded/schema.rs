@@ -11,12 +11,13 @@ use crate::{Bounds, Committed, LogError, Offset, Partition, TopicKind, Topics};
 /// Marks a SQLite file as ours: "prty".
 const APPLICATION_ID: i64 = 0x7072_7479;
 /// Another version of the format is refused.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
-/// Larger than SQLite's default: records are many and written in order. Bytes.
+/// Larger than SQLite's default: blocks are large and written in order. Bytes.
 const PAGE_BYTES: u32 = 16 << 10;
 
-/// - `records_TOPIC_PARTITION`: the records of one partition; made with their topic.
+/// - `records_TOPIC_PARTITION`: the records of one partition, in blocks (block.rs); made with their topic. `first`: the
+///   offset that the block was appended at, also when its first records are gone.
 /// - `partitions`: `id` is the slot (layout.rs). `begin`: the first offset that can be read, moved by retention only. `end`: the
 ///   next offset, which outlives the records, so that none is used twice. `cleaned`: compaction has been up to here,
 ///   and `kept` records remain below.
@@ -110,7 +111,7 @@ pub(super) fn create_topic(conn: &Connection, name: &str, kind: TopicKind, parti
     conn.execute("INSERT INTO topics (id, name, kind, partitions) VALUES (?1, ?2, ?3, ?4)", values)?;
     for slot in (0..partitions).map(|partition| Slot::new(id, partition)) {
         conn.execute("INSERT INTO partitions (id) VALUES (?1)", [slot.0])?;
-        let columns = "offset INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, key BLOB, value BLOB NOT NULL, headers BLOB";
+        let columns = "first INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, records BLOB NOT NULL";
         conn.execute_batch(&format!("CREATE TABLE {} ({columns}) STRICT", slot.table()))?;
     }
     Ok(true)

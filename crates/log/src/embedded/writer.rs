@@ -1,22 +1,17 @@
 //! The one place that begins a transaction for records, and what may be done in one: append, and set positions.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::{
+    appends::Appends,
     home::{Failure, Home, WAL_BYTES_MAX, keep_waiting},
     layout::{OFFSETS_MAX, Slot, stored},
     schema,
 };
-use crate::{LogError, Offset, Outgoing, Partition, Position, records::now_ms};
+use crate::{LogError, Offset, Partition, Position, records::now_ms};
 
-/// How many records one statement inserts.
-const INSERT_ROWS: usize = 16;
 /// The longest metadata of a position, as on Kafka. Bytes.
 const METADATA_BYTES_MAX: usize = 4_096;
 /// How long a commit may wait for readers when the write-ahead file has grown too large.
@@ -30,13 +25,6 @@ pub(super) struct Writer {
     catalog: Catalog,
     /// Once the write-ahead file is larger, it is emptied. Bytes.
     wal_bytes_max: u64,
-}
-
-/// What a transaction appends to one partition.
-struct Tail<'a> {
-    end: Offset,
-    /// With their offsets.
-    rows: Vec<(Offset, Outgoing<'a>)>,
 }
 
 /// Topics that were looked up: their ids and partition counts never change.
@@ -121,58 +109,31 @@ impl Catalog {
     }
 }
 
-/// Appends records, each at the end of its partition, with the time of the append; tells `placed` each one's offset.
-pub(super) fn append<'a>(
+/// Appends records, each partition's at its end, with the time of the append; gives each partition's offsets.
+pub(super) fn append(
     tx: &Transaction<'_>,
     catalog: &mut Catalog,
-    rows: impl Iterator<Item = Outgoing<'a>>,
-    mut placed: impl FnMut(Offset),
-) -> Result<(), Failure> {
-    let mut tails: HashMap<Slot, Tail<'a>> = HashMap::new();
-    for row in rows {
-        let slot = catalog.slot(tx, row.topic, row.partition)?;
-        let tail = match tails.entry(slot) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(Tail { end: schema::end(tx, slot)?, rows: Vec::new() }),
-        };
-        if tail.end >= OFFSETS_MAX {
-            return Err(LogError::Refused(format!("partition {} of {} is full", row.partition, row.topic)).into());
-        }
-        placed(tail.end);
-        tail.rows.push((tail.end, row));
-        tail.end += 1;
-    }
+    appends: &Appends,
+) -> Result<Vec<Range<Offset>>, Failure> {
     let at_ms = now_ms();
     let mut update = tx.prepare_cached("UPDATE partitions SET end = ?2 WHERE id = ?1")?;
-    for (slot, tail) in tails {
-        insert(tx, slot, &tail.rows, at_ms)?;
-        update.execute([slot.0, stored(tail.end)])?;
-    }
-    Ok(())
-}
-
-/// Inserts records, several with one statement as far as possible: most of the price is the statement's.
-fn insert(tx: &Transaction<'_>, slot: Slot, records: &[(Offset, Outgoing<'_>)], at_ms: i64) -> rusqlite::Result<()> {
-    let table = slot.table();
-    let (chunks, rest) = records.as_chunks::<INSERT_ROWS>();
-    for (rows, chunks) in [(INSERT_ROWS, chunks.as_flattened()), (1, rest)] {
-        let values = vec!["(?, ?, ?, ?, ?)"; rows].join(", ");
-        let sql = format!("INSERT INTO {table} (offset, at_ms, key, value, headers) VALUES {values}");
-        let mut insert = tx.prepare_cached(&sql)?;
-        for chunk in chunks.chunks(rows) {
-            let mut parameter = 1;
-            for (offset, row) in chunk {
-                insert.raw_bind_parameter(parameter, stored(*offset))?;
-                insert.raw_bind_parameter(parameter + 1, at_ms)?;
-                insert.raw_bind_parameter(parameter + 2, (!row.key.is_empty()).then_some(row.key))?;
-                insert.raw_bind_parameter(parameter + 3, row.value)?;
-                insert.raw_bind_parameter(parameter + 4, encode_headers(row.headers))?;
-                parameter += 5;
-            }
-            insert.raw_execute()?;
+    let mut placed = Vec::new();
+    for tail in appends.tails() {
+        let slot = catalog.slot(tx, &tail.topic, tail.partition)?;
+        let begin = schema::end(tx, slot)?;
+        let end = begin.saturating_add(tail.records());
+        if end > OFFSETS_MAX {
+            return Err(LogError::Refused(format!("partition {} of {} is full", tail.partition, tail.topic)).into());
         }
+        let sql = format!("INSERT INTO {} (first, at_ms, records) VALUES (?1, ?2, ?3)", slot.table());
+        let mut insert = tx.prepare_cached(&sql)?;
+        for (first, block) in appends.blocks(tail, begin) {
+            insert.execute(params![stored(first), at_ms, block])?;
+        }
+        update.execute([slot.0, stored(end)])?;
+        placed.push(begin..end);
     }
-    Ok(())
+    Ok(placed)
 }
 
 /// Sets the positions of a group.
@@ -193,36 +154,4 @@ pub(super) fn set_positions(tx: &Transaction<'_>, group: &str, positions: &[Posi
 /// There is no such partition.
 pub(super) fn out_of_range(topic: &str, partition: Partition) -> LogError {
     LogError::OutOfRange(format!("{topic} has no partition {partition}"))
-}
-
-/// Headers as they are stored: each name and each value with its length (4 bytes, little-endian) before it.
-fn encode_headers(headers: &[(&'static str, String)]) -> Option<Vec<u8>> {
-    if headers.is_empty() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    for text in headers.iter().flat_map(|(name, value)| [*name, value.as_str()]) {
-        bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-    }
-    Some(bytes)
-}
-
-/// Headers as they were stored; `None` if these bytes are not headers.
-pub(super) fn decode_headers(mut bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    let mut text = || {
-        let (len, rest) = bytes.split_first_chunk::<4>()?;
-        let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-        bytes = rest;
-        Some((String::from_utf8(text.to_vec()).ok()?, rest.is_empty()))
-    };
-    let mut headers = Vec::new();
-    loop {
-        let (name, _) = text()?;
-        let (value, last) = text()?;
-        headers.push((name, value));
-        if last {
-            return Some(headers);
-        }
-    }
 }

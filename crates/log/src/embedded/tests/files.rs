@@ -84,8 +84,30 @@ fn what_is_not_ours_is_refused_and_left_alone() {
 
     std::fs::remove_file(&file).unwrap();
     drop(open(dir.path()));
-    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
-    assert_eq!(refused(dir.path()), "its format is version 3; this program knows version 2");
+    Connection::open(&file).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
+    assert_eq!(refused(dir.path()), "its format is version 4; this program knows version 3");
+}
+
+#[test]
+fn records_lie_in_bounded_blocks_and_damage_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, view) = with_view(dir.path());
+    let large = "v".repeat(100 << 10);
+    publish(&log, &view, &[vec![(0, "k", "v"); 2_500], vec![(0, "k", large.as_str()); 2]].concat());
+    let file = Connection::open(dir.path().join("log.sqlite")).unwrap();
+    let table = "records_4_0";
+    let firsts: Vec<i64> = {
+        let mut firsts = file.prepare(&format!("SELECT first FROM {table} ORDER BY first")).unwrap();
+        firsts.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    assert_eq!(firsts, [0, 1_000, 2_000, 2_501]);
+
+    file.execute(&format!("UPDATE {table} SET records = zeroblob(99) WHERE first = 1000"), []).unwrap();
+    let mut reader = log.reader(&view, &[(0, 0)]).unwrap();
+    let error = reader.next(&mut Records::default(), DEADLINE).unwrap_err();
+    let named = format!("log.sqlite is damaged: the records from offset 1000 on in its table {table}");
+    assert!(matches!(&error, LogError::Embedded { reason, .. } if *reason == named), "{error}");
+    assert_eq!(read_to(&mut *log.reader(&view, &[(0, 2_000)]).unwrap(), &[(0, 2_502)]).len(), 502);
 }
 
 #[test]
