@@ -19,7 +19,7 @@ use crate::{
     latency::{Clock, Flow, Pace, Percentiles, Seen, Watch},
     load,
     worker::Worker,
-    workload::{Key, Probe, READER, Source as _, subscribe},
+    workload::{Join, Key, Probe, READER, Source as _, subscribe},
 };
 
 /// The number with the history.
@@ -87,7 +87,7 @@ pub fn history(setup: &Setup, args: &args::History) -> anyhow::Result<Told> {
             flow.end(sent.is_err());
             sent
         });
-        let joined = join(setup, &kafka, args, clock);
+        let joined = join(setup, &kafka, args, clock, &pace, &flow);
         over.store(true, Ordering::Release);
         let sent = sending.join().map_err(|_| anyhow!("the sender panicked"))?;
         let rows = watching.join().map_err(|_| anyhow!("the reader panicked"))?;
@@ -135,11 +135,19 @@ struct Joined {
     last: u64,
 }
 
-fn join(setup: &Setup, kafka: &Kafka, args: &args::History, clock: Clock) -> anyhow::Result<Joined> {
+fn join(
+    setup: &Setup,
+    kafka: &Kafka,
+    args: &args::History,
+    clock: Clock,
+    pace: &Pace,
+    flow: &Flow,
+) -> anyhow::Result<Joined> {
     let watch = Watch::open(setup, kafka, JOINS)?;
     thread::park_timeout(Duration::from_secs(u64::from(args.seconds)));
     let at = clock.now();
-    load::fill(setup, kafka, 1, |value| subscribe(&NUMBER.into(), JOINS, value))?;
+    // By a producer that is connected: what it takes to become so is no part of the history.
+    pace.send(at, &mut Join { number: NUMBER.into(), service: JOINS }, flow, &mut Vec::new())?;
     let (first, last) = watch.count(clock, b"entry/", args.entries)?;
     Ok(Joined { at, first, last })
 }

@@ -19,7 +19,7 @@ use crate::args;
 use talk::Talk;
 use zipf::Zipf;
 
-pub use probe::{Probe, subscribe};
+pub use probe::{Join, Probe, subscribe};
 pub use texts::texts;
 
 /// A record's key: the business number.

@@ -39,6 +39,20 @@ impl Source for Probe {
     }
 }
 
+/// A source of one command: a service joins a number.
+pub struct Join {
+    /// Which number.
+    pub number: Key,
+    /// Who joins it.
+    pub service: &'static str,
+}
+
+impl Source for Join {
+    fn next_at(&mut self, _: u64, value: &mut Vec<u8>) -> Next {
+        Next { key: subscribe(&self.number, self.service, value), shows: false }
+    }
+}
+
 /// Appends the command by which a service joins a number.
 pub fn subscribe(number: &Key, service: &str, value: &mut Vec<u8>) -> Key {
     let mut action = Vec::new();
