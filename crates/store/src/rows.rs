@@ -105,10 +105,10 @@ impl Waiting {
     /// The part of its key from byte `from` on, as a number.
     fn key_part(self, segments: &[Vec<u8>], from: usize) -> u64 {
         let rest = self.row(segments).0.get(from..).unwrap_or_default();
-        let mut part = [0; KEY_PART_BYTES];
-        let bytes = rest.len().min(KEY_PART_BYTES);
-        part[..bytes].copy_from_slice(&rest[..bytes]);
-        u64::from_be_bytes(part)
+        match rest.first_chunk() {
+            Some(part) => u64::from_be_bytes(*part),
+            None => rest.iter().fold(0, |part, byte| part << 8 | u64::from(*byte)) << (8 * (KEY_PART_BYTES - rest.len())),
+        }
     }
 }
 
