@@ -24,7 +24,7 @@ use crate::{
     run::{Signals, Stop},
 };
 
-/// Rows of so many steps, a megabyte each at most, may wait to be put into the view.
+/// So many pieces, of a megabyte each, may wait to be put into the view.
 const WAITING_ROWS: usize = 16;
 /// More is waited for so long before it looks whether it should stop.
 const STEP: Duration = Duration::from_millis(100);

@@ -99,7 +99,7 @@ impl Replay {
         })
     }
 
-    /// Folds what is there, or waits up to `wait` for it; hands on the service's rows of it.
+    /// Folds what is there, or waits up to `wait` for it; hands on the service's rows once they are many, and in the end.
     ///
     /// # Errors
     /// If the log or a store fails, and what `take` returns.
@@ -108,7 +108,9 @@ impl Replay {
         self.reader.next(&mut records, wait)?;
         self.fold_all(&records, take)?;
         self.records = records;
-        take(&mut self.rows)?;
+        if self.is_done() {
+            take(&mut self.rows)?;
+        }
         self.bound(TIDY_BYTES + 2 * self.records.bytes())
     }
 
