@@ -107,7 +107,9 @@ impl Waiting {
         let rest = self.row(segments).0.get(from..).unwrap_or_default();
         match rest.first_chunk() {
             Some(part) => u64::from_be_bytes(*part),
-            None => rest.iter().fold(0, |part, byte| part << 8 | u64::from(*byte)) << (8 * (KEY_PART_BYTES - rest.len())),
+            None => {
+                rest.iter().fold(0, |part, byte| part << 8 | u64::from(*byte)) << (8 * (KEY_PART_BYTES - rest.len()))
+            }
         }
     }
 }
