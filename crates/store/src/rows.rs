@@ -107,9 +107,7 @@ impl Waiting {
         let rest = self.row(segments).0.get(from..).unwrap_or_default();
         match rest.first_chunk() {
             Some(part) => u64::from_be_bytes(*part),
-            None => {
-                rest.iter().fold(0, |part, byte| part << 8 | u64::from(*byte)) << (8 * (KEY_PART_BYTES - rest.len()))
-            }
+            None => (0..KEY_PART_BYTES).fold(0, |part, at| part << 8 | rest.get(at).copied().map_or(0, u64::from)),
         }
     }
 }
