@@ -26,22 +26,28 @@ pub(super) struct Tail {
 impl Appends {
     /// Adds records; those of one partition in their order.
     pub(super) fn add<'a>(&mut self, rows: impl Iterator<Item = Outgoing<'a>>) {
-        let mut at = usize::MAX;
+        let mut before: Option<(Outgoing<'a>, usize)> = None;
         for row in rows {
-            let same = |tail: &Tail| Arc::ptr_eq(&tail.topic, row.topic) && tail.partition == row.partition;
-            if !self.tails.get(at).is_some_and(same) {
-                at = *self.by_target.entry((Arc::clone(row.topic), row.partition)).or_insert_with(|| {
-                    let (topic, partition) = (Arc::clone(row.topic), row.partition);
-                    self.tails.push(Tail { topic, partition, sealed: Vec::new(), open: Block::default() });
-                    self.tails.len() - 1
-                });
-            }
+            let at = match before {
+                Some((before, at)) if row.is_beside(&before) => at,
+                _ => self.tail(&row),
+            };
+            before = Some((row, at));
             let Some(tail) = self.tails.get_mut(at) else { continue };
             tail.open.append(&row);
             if tail.open.is_full() {
                 tail.seal(&mut self.bytes);
             }
         }
+    }
+
+    /// Where the tail is that a record belongs to.
+    fn tail(&mut self, row: &Outgoing<'_>) -> usize {
+        let Outgoing { topic, partition, .. } = *row;
+        *self.by_target.entry((Arc::clone(topic), partition)).or_insert_with(|| {
+            self.tails.push(Tail { topic: Arc::clone(topic), partition, sealed: Vec::new(), open: Block::default() });
+            self.tails.len() - 1
+        })
     }
 
     /// Nothing more is added.

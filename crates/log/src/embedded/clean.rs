@@ -2,8 +2,9 @@
 //!
 //! Compaction is Kafka's: read the part of a partition that was never cleaned and note each key's last offset (a
 //! bounded map); then go through the partition from its begin to there and remove every record whose key has a later
-//! one. Below `cleaned` every key is then unique. Reads and removals are short transactions of their own, so that
-//! readers and other writers get in between, and an interrupted pass is simply done again.
+//! one: a block that had one is written anew, in its place. Below `cleaned` every key is then unique. Reads and removals
+//! are short transactions of their own, so that readers and other writers get in between, and an interrupted pass is
+//! simply done again.
 
 use std::{collections::HashMap, fs::File, ops::ControlFlow, sync::Arc};
 
