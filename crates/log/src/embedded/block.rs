@@ -21,7 +21,7 @@ use crate::{Offset, Outgoing};
 
 /// No more records are in one block.
 pub(super) const BLOCK_RECORDS_MAX: u32 = 1_000;
-/// A block with so many bytes of records is full; one larger record has a block of its own.
+/// A block with so many bytes of records is full; its last record may go far beyond.
 const BLOCK_BYTES: usize = 64 << 10;
 const HEAD_BYTES: usize = 12;
 
