@@ -8,7 +8,7 @@ use std::{
 
 use partyline_log::{LogError, TopicKind};
 use partyline_projector::{Project, Settings, StartError, WorkError};
-use partyline_store::{Database, Options};
+use partyline_store::{Database, Lifetime, Options};
 use partyline_tests::{
     rig::{Rig, exactly_once},
     workload::command,
@@ -108,7 +108,7 @@ fn lost_positions_stop_it() {
 fn kept(rig: &Rig, name: &str, partitions: u32) -> usize {
     let copy = TempDir::new().unwrap();
     copy_dir(&rig.data(name).project_store(), copy.path());
-    let options = Options { sled_cache_bytes: 1 << 20, snapshot_bytes: u64::MAX };
+    let options = Options { sled_cache_bytes: 1 << 20, lifetime: Lifetime::Lasting { snapshot_bytes: u64::MAX } };
     let database = Database::open_existing(copy.path(), options).unwrap();
     let is_kept = |partition: &u32| database.store(&partition.to_string()).unwrap().position().is_some();
     (0..partitions).filter(is_kept).count()

@@ -262,7 +262,7 @@ impl Rig {
         let (scratch, kept) = (dir.path().join("scratch"), dir.path().join("view"));
         let service = Service::new(service).unwrap();
         let spans = replay_spans(&self.log, until).unwrap();
-        let mut view = ReplayedView::open(&self.log, &service, &kept, Settings::default()).unwrap();
+        let mut view = ReplayedView::open(&self.log, &service, &kept, true, Settings::default()).unwrap();
         let mut replay = Replay::open(&self.log, service, &spans, &scratch, Settings::default()).unwrap();
         let deadline = Instant::now() + PATIENCE;
         while !replay.is_done() {

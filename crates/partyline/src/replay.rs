@@ -46,7 +46,8 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
         WorkError::Log(LogError::OutOfRange(problem)) => Usage(format!("--to-offset: {problem}")).into(),
         error => anyhow::Error::from(error),
     })?;
-    let mut view = ReplayedView::open(&log.backend, &args.service, place.dir(), config.work.clone())?;
+    let mut view =
+        ReplayedView::open(&log.backend, &args.service, place.dir(), args.keep.is_some(), config.work.clone())?;
     let groups = Groups::of(&spans);
     let replays = groups.spans.iter().enumerate().map(|(group, spans)| {
         let scratch = scratch.path().join("state").join(group.to_string());

@@ -6,9 +6,11 @@ use std::{collections::BTreeMap, time::Instant};
 use partyline_ledger::{BusinessNumber, Retelling};
 use partyline_log::{Offset, Partition, Reader};
 
+use partyline_store::Database;
+
 use crate::{Settings, outbox::Telling, state::PartitionState};
 
-/// By time, the partitions have their checkpoints in so many turns at most: each waits for the commit.
+/// By time, the partitions have their checkpoints in so many turns at most: what each has to keep is encoded in between.
 const TURNS: usize = 4;
 
 /// A partition and its state.
@@ -45,8 +47,9 @@ impl Held {
     }
 }
 
-/// The partitions whose checkpoints are due: all that can be kept when a bound of memory or commands is reached. By time
-/// it is a few after the others, evenly, because nothing else is done meanwhile.
+/// The partitions whose checkpoints are due: all that can be kept when a bound of memory or commands is reached, as far as
+/// a database takes them together. By time it is a few after the others, evenly, because nothing else is done while what
+/// they have to keep is encoded.
 pub(crate) fn due(held: &BTreeMap<Partition, Held>, settings: &Settings, now: Instant) -> Vec<Partition> {
     let mut due: Vec<_> = held.iter().filter(|(_, held)| held.can_be_kept()).collect();
     let dirty_bytes: usize = due.iter().map(|(_, held)| held.state.dirty_bytes()).sum();
@@ -60,5 +63,21 @@ pub(crate) fn due(held: &BTreeMap<Partition, Held>, settings: &Settings, now: In
         due.sort_by_key(|(_, held)| held.checkpointed);
         due.truncate(due.len().div_ceil(turns));
     }
+    due.truncate(Database::CHECKPOINT_STORES);
     due.into_iter().map(|(partition, _)| *partition).collect()
+}
+
+/// The states of these partitions, for their checkpoint. One in the middle of a command has none.
+pub(crate) fn to_keep<'h>(
+    held: &'h mut BTreeMap<Partition, Held>,
+    partitions: &[Partition],
+    now: Instant,
+) -> Vec<&'h mut PartitionState> {
+    let can_be_kept =
+        |(partition, held): &(&Partition, &mut Held)| partitions.contains(partition) && held.can_be_kept();
+    let kept = |(_, held): (_, &'h mut Held)| {
+        held.checkpointed = now;
+        &mut held.state
+    };
+    held.iter_mut().filter(can_be_kept).map(kept).collect()
 }

@@ -12,6 +12,7 @@
 mod error;
 mod fold;
 mod held;
+mod keeping;
 mod layout;
 mod outbox;
 mod project;

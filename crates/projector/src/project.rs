@@ -14,9 +14,10 @@ use partyline_wire::Verdict;
 use crate::{
     Counts, Layout, Settings, WorkError, decide,
     fold::{Decoded, Folded, decode, fold, fold_quietly, retell},
-    held::{Held, Pending, Phase, due},
+    held::{Held, Pending, Phase, due, to_keep},
+    keeping::Keeping,
     outbox::{Outbox, Telling, rows_out},
-    state::{PartitionState, StatePosition, checkpoint, open, tidy, trim},
+    state::{PartitionState, StatePosition, begin_checkpoint, open, tidy, trim},
 };
 
 /// A history up to this many chunks is told at once, without its partition stepping aside.
@@ -33,6 +34,7 @@ pub struct Project {
     settings: Settings,
     partitions: u32,
     held: BTreeMap<Partition, Held>,
+    keeping: Keeping,
     database: Database,
     outbox: Outbox,
     records: Records,
@@ -68,11 +70,12 @@ impl Project {
         Ok(Self {
             outbox: Outbox::open(&backend, partitions, &settings)?,
             intake: backend.intake(member)?,
-            database: open(&layout.project_store(), "project", &backend, &settings)?,
+            database: open(&layout.project_store(), "project", &backend, settings.lasting())?,
             backend,
             settings,
             partitions,
             held: BTreeMap::new(),
+            keeping: Keeping::default(),
             records: Records::default(),
             submitted: 0,
         })
@@ -143,7 +146,11 @@ impl Project {
     /// Finishes, commits and keeps what is done, and lets the partitions go.
     fn give_up(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
         self.submit_rest(now)?;
-        self.keep(partitions, now)?;
+        self.finish_keeping()?;
+        for some in partitions.chunks(Database::CHECKPOINT_STORES) {
+            self.begin_keeping(some, now)?;
+            self.finish_keeping()?;
+        }
         for partition in partitions {
             if self.held.remove(partition).is_some() {
                 tracing::info!(partition, "gave up a partition");
@@ -326,29 +333,31 @@ impl Project {
 
     /// Takes the checkpoints that are due, of committed positions only.
     fn keep_if_due(&mut self, now: Instant) -> Result<(), WorkError> {
+        self.keeping.go_on(self.intake.committed()?)?;
         let due = due(&self.held, &self.settings, now);
         if due.is_empty() {
             return Ok(());
         }
         self.submit_rest(now)?;
-        self.keep(&due, now)
+        self.finish_keeping()?;
+        self.begin_keeping(&due, now)
     }
 
-    /// Waits until everything that was submitted, which is all that was done, is committed, and takes the checkpoints of
-    /// these partitions: they are written meanwhile. One in the middle of a command has none.
-    fn keep(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
-        let mut states: Vec<_> = self
-            .held
-            .iter_mut()
-            .filter(|(partition, held)| partitions.contains(partition) && held.can_be_kept())
-            .map(|(_, held)| {
-                held.checkpointed = now;
-                &mut held.state
-            })
-            .collect();
+    /// Waits until everything that was submitted is committed, and the checkpoint that is under way counts.
+    fn finish_keeping(&mut self) -> Result<(), WorkError> {
+        self.intake.settle()?;
+        Ok(self.keeping.finish()?)
+    }
+
+    /// Begins the checkpoints of these partitions, of which everything that was done is submitted.
+    fn begin_keeping(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
+        let mut states = to_keep(&mut self.held, partitions, now);
+        if states.is_empty() {
+            return Ok(());
+        }
         self.database.sync_ahead()?;
-        checkpoint(&self.database, &mut states, || Ok(self.intake.settle()?))?;
-        Ok(self.intake.settle()?)
+        self.keeping.begin(begin_checkpoint(&self.database, &mut states)?, self.submitted);
+        Ok(())
     }
 
     /// Bounds the stores' memory, and does some of the work that keeps them small.

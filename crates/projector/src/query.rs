@@ -69,7 +69,7 @@ impl ViewStore {
     /// # Errors
     /// If there is none, or it cannot be used.
     pub fn open_existing(dir: &std::path::Path) -> Result<Self, WorkError> {
-        let database = Database::open_existing(dir, Settings::default().store_options())?;
+        let database = Database::open_existing(dir, Settings::default().lasting())?;
         let store = database.store(NAME)?;
         Ok(Self { rows: store.rows(NAME)?, store, _database: database })
     }

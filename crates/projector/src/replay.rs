@@ -13,9 +13,10 @@ use partyline_wire::{Cause, PositionRow, encode_row, row_key};
 use crate::{
     Answer, Query, Settings, StartError, ViewSummary, WorkError,
     fold::{Decoded, Folded, decode, fold, retell},
+    keeping::Keeping,
     outbox::Telling,
     query,
-    state::{PartitionState, StatePosition, checkpoint, open, tidy, trim},
+    state::{PartitionState, StatePosition, begin_checkpoint, open, tidy, trim},
     view::{RowStore, identity},
 };
 
@@ -39,6 +40,7 @@ pub struct Replay {
     partitions: u32,
     spans: BTreeMap<Partition, Offset>,
     states: BTreeMap<Partition, PartitionState>,
+    keeping: Keeping,
     scratch: Database,
     reader: Box<dyn Reader>,
     records: Records,
@@ -76,11 +78,10 @@ impl Replay {
         scratch_dir: &Path,
         settings: Settings,
     ) -> Result<Self, WorkError> {
-        let settings = settings.scratch();
         let topic = Arc::clone(&backend.topics().commands);
         let partitions = backend.partitions(&topic)?.ok_or_else(|| LogError::NoTopic(topic.to_string()))?;
         let mut states = BTreeMap::new();
-        let scratch = open(scratch_dir, "replay", backend, &settings)?;
+        let scratch = open(scratch_dir, "replay", backend, settings.scratch())?;
         for ReplaySpan { partition, .. } in spans {
             states.insert(*partition, PartitionState::open(&scratch, *partition)?);
         }
@@ -91,6 +92,7 @@ impl Replay {
             partitions,
             spans: spans.iter().map(|span| (span.partition, span.until)).collect(),
             states,
+            keeping: Keeping::default(),
             scratch,
             reader,
             records: Records::default(),
@@ -123,7 +125,11 @@ impl Replay {
             state.write_back(0)?;
         }
         if states.iter().map(|state| state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes {
-            checkpoint(&self.scratch, &mut states, || Ok(()))?;
+            for some in states.chunks_mut(Database::CHECKPOINT_STORES) {
+                self.keeping.finish()?;
+                self.keeping.begin(begin_checkpoint(&self.scratch, some)?, 0);
+                self.keeping.go_on(0)?;
+            }
         }
         trim(&mut states, self.settings.cache_bytes);
         tidy(&mut states, tidy_bytes)
@@ -213,7 +219,7 @@ impl ReplayedRows {
 }
 
 impl ReplayedView {
-    /// An empty view of a service, in `dir`.
+    /// An empty view of a service, in `dir`, where it is left in the end if it is to be `kept`.
     ///
     /// # Errors
     /// If the store cannot be made.
@@ -221,12 +227,13 @@ impl ReplayedView {
         backend: &Arc<dyn Backend>,
         service: &Service,
         dir: &Path,
+        kept: bool,
         settings: Settings,
     ) -> Result<Self, WorkError> {
-        let settings = settings.scratch();
+        let options = if kept { settings.lasting() } else { settings.scratch() };
         let topic = &backend.topics().commands;
         let identity = identity(&format!("replay:{service}"), backend.id()?, topic);
-        Ok(Self { rows: RowStore::open(dir, &identity, &settings)?, settings })
+        Ok(Self { rows: RowStore::open(dir, &identity, options)?, settings })
     }
 
     /// Takes rows, and leaves none. Those of one partition must come in their order.

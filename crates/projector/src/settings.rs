@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use partyline_store::Options;
+use partyline_store::{Lifetime, Options};
 
 /// Bounds of a worker, each with its unit.
 #[derive(Debug, Clone)]
@@ -37,14 +37,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// For stores that nobody opens again.
-    pub(crate) fn scratch(self) -> Self {
-        Self { snapshot_bytes: u64::MAX, ..self }
+    /// Those of a store.
+    pub(crate) fn lasting(&self) -> Options {
+        let lifetime = Lifetime::Lasting { snapshot_bytes: self.snapshot_bytes };
+        Options { sled_cache_bytes: self.sled_cache_bytes, lifetime }
     }
 
-    /// Those of a store.
-    pub(crate) fn store_options(&self) -> Options {
-        Options { sled_cache_bytes: self.sled_cache_bytes, snapshot_bytes: self.snapshot_bytes }
+    /// Those of a store that nobody opens again.
+    pub(crate) fn scratch(&self) -> Options {
+        Options { sled_cache_bytes: self.sled_cache_bytes, lifetime: Lifetime::Scratch }
     }
 }
 

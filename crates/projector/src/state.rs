@@ -4,11 +4,11 @@ use std::{iter, path::Path, sync::Arc};
 
 use partyline_ledger::{ChannelId, Command, Conversation, Customer, Entry, IdHash, IdKind, Memory, Number};
 use partyline_log::{Backend, GENERATION, Partition};
-use partyline_store::{Codec, Database, Due, Growth, Identity, Journal, Store, StoreError, Table};
+use partyline_store::{Checkpoint, Codec, Database, Due, Growth, Identity, Journal, Options, Store, StoreError, Table};
 use partyline_wire::state as codec;
 use smallvec::SmallVec;
 
-use crate::{Settings, WorkError};
+use crate::WorkError;
 
 /// A chunk of history takes at most this many records ...
 const CHUNK_RECORDS: usize = 1_000;
@@ -101,7 +101,7 @@ pub(crate) fn open(
     dir: &Path,
     role: &str,
     backend: &Arc<dyn Backend>,
-    settings: &Settings,
+    options: Options,
 ) -> Result<Database, WorkError> {
     let identity = Identity {
         role: role.to_owned(),
@@ -110,26 +110,22 @@ pub(crate) fn open(
         generation: GENERATION.to_owned(),
         format: codec::FORMAT,
     };
-    let opened = Database::open(dir, &identity, settings.store_options())?;
+    let opened = Database::open(dir, &identity, options)?;
     if let Some(aside) = opened.moved_aside {
         tracing::warn!(path = %aside.path.display(), reason = %aside.reason, "a store in doubt was moved aside");
     }
     Ok(opened.database)
 }
 
-/// Takes the checkpoints of some partitions, of as many together as a database may take. They are written before `ready`
-/// is called, and count after that.
-pub(crate) fn checkpoint(
+/// Begins the checkpoints of some partitions, no more than [`Database::CHECKPOINT_STORES`].
+pub(crate) fn begin_checkpoint(
     database: &Database,
     states: &mut [&mut PartitionState],
-    mut ready: impl FnMut() -> Result<(), WorkError>,
-) -> Result<(), WorkError> {
-    for states in states.chunks_mut(Database::CHECKPOINT_STORES) {
-        let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
-        database.checkpoint(&mut due, &mut ready)?;
-        states.iter_mut().for_each(|state| state.since_checkpoint = 0);
-    }
-    Ok(())
+) -> Result<Checkpoint, WorkError> {
+    let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
+    let begun = database.begin_checkpoint(&mut due)?;
+    states.iter_mut().for_each(|state| state.since_checkpoint = 0);
+    Ok(begun)
 }
 
 /// Does some of the work that keeps the stores small, no more than about `max_bytes` of it: where most is to do first.

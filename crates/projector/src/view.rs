@@ -8,10 +8,10 @@ use std::{
 };
 
 use partyline_log::{Backend, GENERATION, LogError, Offset, Partition, Reader, Records};
-use partyline_store::{Database, Identity, Rows, Store};
+use partyline_store::{Database, Identity, Options, Rows, Store};
 use partyline_wire::PositionRow;
 
-use crate::{Answer, Progress, Query, Settings, WorkError, query};
+use crate::{Answer, Progress, Query, Settings, WorkError, keeping::Keeping, query};
 
 /// The version of a view's store.
 const FORMAT: u32 = 2;
@@ -33,6 +33,7 @@ pub struct View {
 /// A view's rows, and how far they have come.
 pub(crate) struct RowStore {
     pub rows: Rows,
+    keeping: Keeping,
     store: Store,
     database: Database,
     pub position: ViewPosition,
@@ -65,14 +66,14 @@ impl View {
             None => return Err(LogError::NoTopic(topic.to_string()).into()),
         };
         let identity = identity(&format!("view:{service}"), backend.id()?, &topic);
-        let mut rows = RowStore::open(dir, &identity, &settings)?;
+        let mut rows = RowStore::open(dir, &identity, settings.lasting())?;
         let is_another = |(partition, offset): (&Partition, &Offset)| {
             bounds.iter().find(|b| b.partition == *partition).is_none_or(|b| *offset > b.end || *offset < b.begin)
         };
         if rows.position.topic.iter().any(is_another) {
             rows.database.distrust("the topic was made anew, or lost rows that were not read yet");
             drop(rows);
-            rows = RowStore::open(dir, &identity, &settings)?;
+            rows = RowStore::open(dir, &identity, settings.lasting())?;
         }
         let from: Vec<_> = bounds
             .iter()
@@ -89,6 +90,7 @@ impl View {
     /// # Errors
     /// See [`WorkError::is_passing`].
     pub fn step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
+        self.rows.keep_on()?;
         self.reader.next(&mut self.records, wait)?;
         for record in self.records.iter() {
             let (Some(key), Some(value)) = (record.key, record.value) else { continue };
@@ -157,8 +159,8 @@ pub(crate) fn identity(role: &str, log_id: String, topic: &str) -> Identity {
 }
 
 impl RowStore {
-    pub fn open(dir: &Path, identity: &Identity, settings: &Settings) -> Result<Self, WorkError> {
-        let opened = Database::open(dir, identity, settings.store_options())?;
+    pub fn open(dir: &Path, identity: &Identity, options: Options) -> Result<Self, WorkError> {
+        let opened = Database::open(dir, identity, options)?;
         if let Some(aside) = opened.moved_aside {
             tracing::warn!(path = %aside.path.display(), reason = %aside.reason, "a store in doubt was moved aside");
         }
@@ -166,14 +168,24 @@ impl RowStore {
         let store = database.store(NAME)?;
         let rows = store.rows(NAME)?;
         let position = store.position().and_then(ViewPosition::decode).unwrap_or_default();
-        Ok(Self { rows, store, database, position })
+        Ok(Self { rows, keeping: Keeping::default(), store, database, position })
     }
 
+    /// Begins a checkpoint, once the one before counts. What comes here is committed: it may count at once.
     pub fn checkpoint(&mut self) -> Result<(), WorkError> {
-        Ok(self.store.checkpoint(&self.position.encode(), &mut [&mut self.rows])?)
+        self.keeping.finish()?;
+        let begun = self.store.begin_checkpoint(&self.position.encode(), &mut [&mut self.rows])?;
+        self.keeping.begin(begun, 0);
+        self.keep_on()
     }
 
-    pub fn close(self) -> Result<(), WorkError> {
+    /// Takes note of a checkpoint's end.
+    pub fn keep_on(&mut self) -> Result<(), WorkError> {
+        Ok(self.keeping.go_on(0)?)
+    }
+
+    pub fn close(mut self) -> Result<(), WorkError> {
+        self.keeping.finish()?;
         let Self { rows, store, database, .. } = self;
         drop((rows, store));
         Ok(database.close()?)

@@ -48,6 +48,9 @@ impl<'a> Blobs<'a> {
 
     /// The bytes under `key`, `None` if there are none.
     pub(crate) fn get(self, key: &mut Vec<u8>) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(bytes) = self.tree.waiting(key) {
+            return Ok(Some(bytes));
+        }
         let end = key.len();
         let piece = |key: &mut Vec<u8>, number: u16| {
             key.extend_from_slice(&number.to_be_bytes());

@@ -2,19 +2,17 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use crate::{
+    checkpoint::{Checkpoint, Due},
     engine::Engine,
     error::StoreError,
     identity::Identity,
-    meta::{self, Progress},
-    open,
-    part::Part,
-    place,
+    open, place,
     shared::Base,
-    store::{Store, check},
+    store::Store,
 };
 
 /// Bounds of a database.
@@ -22,9 +20,21 @@ use crate::{
 pub struct Options {
     /// Bytes of sled's own cache of pages. Measured, sled takes 20 to 30 MB beside it.
     pub sled_cache_bytes: u64,
-    /// Bytes of keys and values written after which a checkpoint has sled take a snapshot. An opening reads what sled
-    /// logged since the last one, about four times as much; so does taking it, and nothing else is done meanwhile.
-    pub snapshot_bytes: u64,
+    /// How long it is wanted.
+    pub lifetime: Lifetime,
+}
+
+/// How long a database is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until somebody removes it.
+    Lasting {
+        /// Bytes of keys and values written after which a checkpoint has sled take a snapshot. An opening reads what sled
+        /// logged since the last one, about four times as much; so does taking it, and nobody gets to sled meanwhile.
+        snapshot_bytes: u64,
+    },
+    /// Until it is closed: nothing is put on the disk itself, and nobody can open it again.
+    Scratch,
 }
 
 /// An open database.
@@ -47,16 +57,6 @@ pub struct MovedAside {
     pub path: PathBuf,
     /// What was wrong with it, for people.
     pub reason: String,
-}
-
-/// A store that is due for a checkpoint.
-pub struct Due<'a> {
-    /// Which.
-    pub store: &'a mut Store,
-    /// Where it is.
-    pub position: Vec<u8>,
-    /// All of its parts that are open: what one of them left out would be missing at the new position.
-    pub parts: Vec<&'a mut dyn Part>,
 }
 
 impl Database {
@@ -92,20 +92,15 @@ impl Database {
         Store::open(&self.base, name)
     }
 
-    /// Takes the checkpoints of several stores: all of them or none, whatever happens meanwhile. First everything is
-    /// written; `ready` is called after that, and the checkpoints count only once it has returned well.
+    /// Begins the checkpoints of several stores: all of them will count or none, whatever happens meanwhile. What has
+    /// changed is encoded before this returns, and from then on the stores are as if it were kept; the rest is done in a
+    /// thread. One can be under way at a time.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] if a store is not of this database, its parts are others, the database is read-only, or
-    /// there are more stores than [`Database::CHECKPOINT_STORES`].
-    /// After any other error, `ready`'s included, the database must be opened again; then each store is as this checkpoint
-    /// or as the one before left it, and its position says which.
-    pub fn checkpoint<E: From<StoreError>>(
-        &self,
-        due: &mut [Due<'_>],
-        ready: impl FnOnce() -> Result<(), E>,
-    ) -> Result<(), E> {
-        checkpoint(&self.base, due, ready)
+    /// [`StoreError::Misuse`] if a store is not of this database, its parts are others, the database is read-only, a
+    /// checkpoint is under way, or there are more stores than [`Database::CHECKPOINT_STORES`]; what the disk says.
+    pub fn begin_checkpoint(&self, due: &mut [Due<'_>]) -> Result<Checkpoint, StoreError> {
+        Checkpoint::begin(&self.base, due)
     }
 
     /// Has what journals have written put on the disk itself, in a thread of its own, so that [`Database::close`] has little
@@ -139,51 +134,4 @@ impl Database {
     pub fn distrust(&self, reason: impl Into<String>) {
         let _ = self.base.fail(StoreError::damaged(reason));
     }
-}
-
-/// See [`Database::checkpoint`].
-pub(crate) fn checkpoint<E: From<StoreError>>(
-    base: &Arc<Base>,
-    due: &mut [Due<'_>],
-    ready: impl FnOnce() -> Result<(), E>,
-) -> Result<(), E> {
-    base.check()?;
-    if base.read_only {
-        return Err(StoreError::Misuse("it was opened for reading".into()).into());
-    }
-    if due.len() > Database::CHECKPOINT_STORES {
-        return Err(StoreError::Misuse(format!("{} stores are due at once", due.len())).into());
-    }
-    due.iter().try_for_each(|due| check(base, due))?;
-    let written = write(base, due).map_err(|error| base.fail(error))?;
-    ready().inspect_err(|_| base.stop())?;
-    Ok(name(base, due, written).map_err(|error| base.fail(error))?)
-}
-
-/// Writes what the checkpoint will name.
-fn write(base: &Base, due: &mut [Due<'_>]) -> Result<Vec<Progress>, StoreError> {
-    let mut written = Vec::with_capacity(due.len());
-    for Due { store, position, parts } in due.iter_mut() {
-        written.push(store.write_dirty(position, parts)?);
-    }
-    // sled writes its log in order, but nothing promises it. So: what the checkpoint names, then the checkpoint, each
-    // after the one before has been handed to the system.
-    base.call(Engine::flush)?;
-    Ok(written)
-}
-
-/// From then on it counts.
-fn name(base: &Base, due: &mut [Due<'_>], written: Vec<Progress>) -> Result<(), StoreError> {
-    #[cfg(test)]
-    base.fault()?;
-    let checkpoints = base.checkpoints.load(Ordering::Relaxed) + 1;
-    let stores = || due.iter().map(|due| due.store.name()).zip(&written);
-    base.call(|engine| engine.call(|db| meta::save(db, checkpoints, stores())))?;
-    base.call(Engine::flush)?;
-    base.checkpoints.store(checkpoints, Ordering::Relaxed);
-    for (Due { store, parts, .. }, progress) in due.iter_mut().zip(written) {
-        store.committed(progress);
-        parts.iter_mut().for_each(|part| part.committed());
-    }
-    base.call(|engine| engine.renew_if_due(&base.place))
 }

@@ -11,7 +11,11 @@ use std::{
     },
 };
 
-use crate::{database::Options, error::StoreError, place::Place};
+use crate::{
+    database::{Lifetime, Options},
+    error::StoreError,
+    place::Place,
+};
 
 /// How often sled hands what it has to the system by itself, in milliseconds.
 const FLUSH_EVERY_MS: u64 = 500;
@@ -78,13 +82,20 @@ impl Engine {
         self.written_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Opens it anew if so much was written that it is time. Everything must have been flushed.
+    /// Whether nobody opens it again.
+    pub(crate) fn is_scratch(&self) -> bool {
+        self.options.lifetime == Lifetime::Scratch
+    }
+
+    /// Opens it anew if so much was written that it is time.
     pub(crate) fn renew_if_due(&self, place: &Place) -> Result<(), StoreError> {
-        if self.written_bytes.load(Ordering::Relaxed) < self.options.snapshot_bytes {
-            return Ok(());
+        match self.options.lifetime {
+            Lifetime::Lasting { snapshot_bytes } if self.written_bytes.load(Ordering::Relaxed) >= snapshot_bytes => {}
+            _ => return Ok(()),
         }
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         let Open { trees, db } = open.take().ok_or(StoreError::Broken)?;
+        guarded(|| db.flush().map(drop))?;
         let names: Vec<_> = trees.into_iter().map(|(name, _)| name).collect();
         drop(db);
         let db = start(place, self.options)?;
@@ -102,10 +113,13 @@ fn start(place: &Place, options: Options) -> Result<sled::Db, StoreError> {
         return Err(StoreError::InUse { dir: place.dir().to_owned() });
     }
     place.remove_unfinished_snapshots()?;
+    let is_scratch = options.lifetime == Lifetime::Scratch;
     let config = sled::Config::new()
         .path(place.database())
         .cache_capacity(options.sled_cache_bytes)
-        .flush_every_ms(Some(FLUSH_EVERY_MS))
+        .flush_every_ms((!is_scratch).then_some(FLUSH_EVERY_MS))
+        // Waits for nothing that it writes, and is removed when it is closed.
+        .temporary(is_scratch)
         .use_compression(false);
     guarded(|| config.open()).map_err(|error| match error {
         // sled has no kind of its own for this; it says nothing against what is in the store.

@@ -3,6 +3,7 @@
 //! - [`Database`]: one folder, opened for one [`Identity`]. `open` has what is checked on the way in, `place` the folder
 //!   (lock, mark of a clean stop, moving aside), `meta` what a database says of itself.
 //! - [`Store`]: what is kept together in it, under one position; moves from one whole checkpoint to the next.
+//! - [`Checkpoint`]: one on its way to the disk, while the stores go on.
 //! - [`Table`]: records by key behind a write-back cache. [`Rows`]: keys and values that are only ever put in.
 //! - `runs`: how both lie in sled, and why a checkpoint that is cut off leaves the one before whole.
 //! - [`Journal`]: lists that only grow, in chunks. `journal/chunk` is a chunk's bytes, `journal/extents` the file of those
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod blob;
+mod checkpoint;
 mod codec;
 mod database;
 mod digest;
@@ -39,8 +41,9 @@ mod tests;
 mod tree;
 mod writer;
 
+pub use checkpoint::{Checkpoint, Due};
 pub use codec::{Codec, Growth};
-pub use database::{Database, Due, MovedAside, Opened, Options};
+pub use database::{Database, Lifetime, MovedAside, Opened, Options};
 pub use digest::{Digest, DigestResult};
 pub use error::StoreError;
 pub use identity::Identity;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{error::StoreError, shared::Shared};
+use crate::{checkpoint::Sink, error::StoreError, shared::Shared};
 
 /// A [`Table`](crate::Table), [`Rows`](crate::Rows) or a [`Journal`](crate::Journal), as
 /// [`Store::checkpoint`](crate::Store::checkpoint) takes them.
@@ -14,9 +14,7 @@ pub trait Steps {
     fn name(&self) -> &str;
     /// Whether it is one of this store's.
     fn belongs_to(&self, store: &Arc<Shared>) -> bool;
-    /// Writes everything dirty, so that it counts once the checkpoint with this manifest is there. A part that finds
-    /// everything again by itself has none.
-    fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
-    /// The checkpoint is there: nothing is dirty any more.
-    fn committed(&mut self);
+    /// Puts everything dirty on its way, after which nothing is dirty any more, and says in a manifest how it will be
+    /// found: it counts once the checkpoint with this manifest does.
+    fn write_dirty(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError>;
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    checkpoint::Sink,
     error::StoreError,
     part::{Part, Steps},
     runs::{Record, Runs, Visit},
@@ -151,21 +152,17 @@ impl Steps for Rows {
         Arc::ptr_eq(&self.runs.tree().shared, store)
     }
 
-    fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        let Self { runs, segments, waiting, .. } = self;
-        runs.add(|put| {
+    fn write_dirty(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError> {
+        let Self { runs, segments, waiting, pending_bytes } = self;
+        runs.add(sink, |put| {
             in_order(waiting, segments, 0, &mut |row| {
                 let (key, value) = row.row(segments);
                 put(Record { key, value, adds: false })
             })
         })?;
-        Ok(Some(runs.manifest()))
-    }
-
-    fn committed(&mut self) {
-        self.segments.clear();
-        self.waiting.clear();
-        self.pending_bytes = 0;
-        self.runs.committed();
+        segments.clear();
+        waiting.clear();
+        *pending_bytes = 0;
+        Ok(runs.manifest(sink))
     }
 }

@@ -22,11 +22,16 @@ pub(crate) struct Base {
     pub(crate) checkpoints: AtomicU64,
     pub(crate) read_only: bool,
     broken: AtomicBool,
+    /// Whether a checkpoint is under way.
+    pub(crate) keeping: AtomicBool,
     stores: Mutex<BTreeSet<String>>,
     /// Puts journals' files on the disk.
     pub(crate) syncing: Mutex<Option<Syncing>>,
     #[cfg(test)]
     pub(crate) batches_until_fault: AtomicU64,
+    /// Whoever has it holds checkpoints' threads up.
+    #[cfg(test)]
+    pub(crate) gate: Mutex<()>,
     pub(crate) place: Place,
 }
 
@@ -46,10 +51,13 @@ impl Base {
             checkpoints: AtomicU64::new(checkpoints),
             read_only,
             broken: AtomicBool::new(false),
+            keeping: AtomicBool::new(false),
             stores: Mutex::default(),
             syncing: Mutex::default(),
             #[cfg(test)]
             batches_until_fault: AtomicU64::new(u64::MAX),
+            #[cfg(test)]
+            gate: Mutex::default(),
             place,
         }
     }
@@ -163,6 +171,6 @@ fn synced(thread: Syncing) -> Result<(), StoreError> {
     thread.join().unwrap_or_else(|_| Err(StoreError::damaged("putting files on the disk panicked")))
 }
 
-fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
     what.lock().unwrap_or_else(PoisonError::into_inner)
 }

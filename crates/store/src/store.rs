@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
+    checkpoint::{Checkpoint, Due, Sink},
     codec::{Codec, Join},
-    database::{self, Due},
     error::StoreError,
     journal::Journal,
     meta::Progress,
@@ -36,7 +36,7 @@ impl Store {
         &self.shared.name
     }
 
-    /// What the last whole checkpoint said of its position; `None` before the first.
+    /// What the last checkpoint said of its position, whether or not it counts yet; `None` before the first.
     #[must_use]
     pub fn position(&self) -> Option<&[u8]> {
         self.progress.position.as_deref()
@@ -79,30 +79,39 @@ impl Store {
         Ok((Tree::take(&self.shared, name)?, manifest))
     }
 
-    /// Keeps everything dirty in the parts together with the position: all of it or nothing, whatever happens
-    /// meanwhile. `parts` are all that are open.
+    /// Begins a checkpoint: everything dirty in the parts will be kept together with the position, all of it or nothing,
+    /// whatever happens meanwhile. `parts` are all that are open.
     ///
     /// # Errors
-    /// As [`Database::checkpoint`](crate::Database::checkpoint).
-    pub fn checkpoint<'a>(&'a mut self, position: &[u8], parts: &'a mut [&'a mut dyn Part]) -> Result<(), StoreError> {
+    /// As [`Database::begin_checkpoint`](crate::Database::begin_checkpoint).
+    pub fn begin_checkpoint<'a>(
+        &'a mut self,
+        position: &[u8],
+        parts: &'a mut [&'a mut dyn Part],
+    ) -> Result<Checkpoint, StoreError> {
         let base = Arc::clone(&self.shared.base);
         let parts = parts.iter_mut().map(|part| &mut **part as &mut dyn Part).collect();
-        database::checkpoint(&base, &mut [Due { store: self, position: position.to_vec(), parts }], || Ok(()))
+        Checkpoint::begin(&base, &mut [Due { store: self, position: position.to_vec(), parts }])
     }
 
-    pub(crate) fn write_dirty(&self, position: &[u8], parts: &mut [&mut dyn Part]) -> Result<Progress, StoreError> {
+    /// Begins a checkpoint, and waits until it counts.
+    ///
+    /// # Errors
+    /// As [`Store::begin_checkpoint`], and [`Checkpoint::finish`].
+    pub fn checkpoint<'a>(&'a mut self, position: &[u8], parts: &'a mut [&'a mut dyn Part]) -> Result<(), StoreError> {
+        self.begin_checkpoint(position, parts)?.finish()
+    }
+
+    /// Puts what is due on its way, and says what a checkpoint will say of it.
+    pub(crate) fn write_dirty(due: &mut Due<'_>, sink: &mut Sink) -> Result<Progress, StoreError> {
+        let Due { store, position, parts } = due;
         // Parts that are not open now stay as they are.
-        let mut manifests = self.progress.manifests.clone();
         for part in parts {
-            if let Some(manifest) = part.write_dirty()? {
-                manifests.insert(part.name().to_owned(), manifest);
-            }
+            let manifest = part.write_dirty(sink)?;
+            store.progress.manifests.insert(part.name().to_owned(), manifest);
         }
-        Ok(Progress { position: Some(position.to_vec()), manifests })
-    }
-
-    pub(crate) fn committed(&mut self, progress: Progress) {
-        self.progress = progress;
+        store.progress.position = Some(position.clone());
+        Ok(store.progress.clone())
     }
 }
 

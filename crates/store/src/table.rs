@@ -6,6 +6,7 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use self::cache::Cache;
 use crate::{
+    checkpoint::Sink,
     codec::Codec,
     error::StoreError,
     part::{Part, Steps},
@@ -138,10 +139,10 @@ impl<T> Steps for Table<T> {
         Arc::ptr_eq(&self.runs.tree().shared, store)
     }
 
-    fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+    fn write_dirty(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError> {
         let Self { runs, codec, cache } = self;
         let dirty = cache.dirty_in_key_order(codec.keep);
-        runs.add(|put| {
+        runs.add(sink, |put| {
             let mut value = Vec::new();
             for entry in dirty {
                 value.clear();
@@ -155,11 +156,7 @@ impl<T> Steps for Table<T> {
             }
             Ok(())
         })?;
-        Ok(Some(runs.manifest()))
-    }
-
-    fn committed(&mut self) {
-        self.cache.clean(self.codec.growth.map(|growth| growth.kept));
-        self.runs.committed();
+        cache.clean(codec.growth.map(|growth| growth.kept));
+        Ok(runs.manifest(sink))
     }
 }

@@ -10,7 +10,7 @@ use crate::{error::StoreError, tree::Tree};
 /// Keys in a batch; few in tests, where a fault comes between batches.
 const BATCH_KEYS: usize = if cfg!(test) { 3 } else { 400 };
 /// Bytes of keys and values in a batch.
-const BATCH_BYTES: usize = 256 * 1024;
+pub(crate) const BATCH_BYTES: usize = 256 * 1024;
 /// How often each key is read after it was written. sled counts what lies in its cache, and lets go of what is beyond
 /// its capacity, only once 64 accesses have come to the same 256th part of its pages: of what is written once, tens of
 /// MB wait for that. So many reads halve it and cost nothing that could be measured; twice as many gain little more.
@@ -68,7 +68,7 @@ impl<'a> Writer<'a> {
         self.tree.shared.base.engine.wrote(self.bytes);
         self.bytes = 0;
         let (batch, keys) = (std::mem::take(&mut self.batch), std::mem::take(&mut self.keys));
-        self.tree.call(|tree| {
+        self.tree.try_call(|tree| {
             tree.apply_batch(batch)?;
             let mut reads = keys.iter().flat_map(|key| iter::repeat_n(key, READS));
             reads.try_for_each(|key| tree.contains_key(key).map(drop))

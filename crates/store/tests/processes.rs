@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use partyline_store::{Codec, Database, Identity, Options, Store, StoreError};
+use partyline_store::{Codec, Database, Identity, Lifetime, Options, Store, StoreError};
 
 const CHILD: &str = "PARTYLINE_STORE_PROCESS";
 const KILLS: u64 = 30;
@@ -36,7 +36,7 @@ fn identity() -> Identity {
 
 /// Opens the store, which is never lost. It takes snapshots often, so that kills meet them.
 fn open(dir: &Path) -> Database {
-    let options = Options { sled_cache_bytes: 8 << 20, snapshot_bytes: 100_000 };
+    let options = Options { sled_cache_bytes: 8 << 20, lifetime: Lifetime::Lasting { snapshot_bytes: 100_000 } };
     let opened = Database::open(dir, &identity(), options).unwrap();
     assert_eq!(opened.moved_aside, None);
     opened.database
@@ -200,7 +200,7 @@ const RESIDENT_BYTES: usize = 50 << 20;
 
 /// The process that writes: lists that grow in turn, of bytes that cannot be compressed.
 fn write(dir: &Path) {
-    let options = Options { sled_cache_bytes: 8 << 20, snapshot_bytes: u64::MAX };
+    let options = Options { sled_cache_bytes: 8 << 20, lifetime: Lifetime::Lasting { snapshot_bytes: u64::MAX } };
     let database = Database::open(dir, &identity(), options).unwrap().database;
     let mut journal = database.store("s").unwrap().journal("lists").unwrap();
     let mut seed = 1;

@@ -102,7 +102,7 @@ impl Stage {
         let dirs = (scratch.join("rules"), scratch.join("view"));
         let service = Service::new(service)?;
         let spans = replay_spans(&self.backend, &[])?;
-        let mut view = ReplayedView::open(&self.backend, &service, &dirs.1, Settings::default())?;
+        let mut view = ReplayedView::open(&self.backend, &service, &dirs.1, false, Settings::default())?;
         let mut replay = Replay::open(&self.backend, service, &spans, &dirs.0, Settings::default())?;
         let deadline = Instant::now() + PATIENCE;
         while !replay.is_done() {

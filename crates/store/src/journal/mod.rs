@@ -25,6 +25,7 @@ use self::{
     window::Window,
 };
 use crate::{
+    checkpoint::Sink,
     error::StoreError,
     fields::{Reader, Writer as Fields},
     part::{Part, Steps},
@@ -337,16 +338,16 @@ impl Steps for Journal {
         Arc::ptr_eq(self.shared(), store)
     }
 
-    fn write_dirty(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+    fn write_dirty(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError> {
         self.settle()?;
         let chunks: Vec<_> = self.full.iter().map(|full| (Arc::clone(&full.list), Arc::clone(&full.chunk))).collect();
         let extents = self.file.write(self.file_bytes, &chunks)?;
         self.written(chunks.len(), extents);
         self.unsealed = 0;
-        let tails = self.tails.dirty_in_order();
-        self.runs.add(|put| {
+        let mut tails = self.tails.dirty_in_order();
+        self.runs.add(sink, |put| {
             let mut last = Vec::new();
-            for tail in tails {
+            for tail in &tails {
                 for extent in &tail.written {
                     let key = key(&tail.name, extent.records.end);
                     put(Record { key: &key, value: &extent.encode(), adds: false })?;
@@ -358,15 +359,11 @@ impl Steps for Journal {
             }
             Ok(())
         })?;
-        Ok(Some(Fields::default().number(self.file_bytes).bytes(&self.runs.manifest()).seal()))
-    }
-
-    fn committed(&mut self) {
-        for tail in self.tails.dirty_in_order() {
+        for tail in &mut tails {
             tail.written.clear();
             tail.dirty = false;
         }
         self.pending_bytes = 0;
-        self.runs.committed();
+        Ok(Fields::default().number(self.file_bytes).bytes(&self.runs.manifest(sink)).seal())
     }
 }

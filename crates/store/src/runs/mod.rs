@@ -17,8 +17,7 @@ mod run;
 use std::{
     collections::VecDeque,
     ops::ControlFlow,
-    sync::{Arc, mpsc::sync_channel},
-    thread,
+    sync::{Arc, atomic::Ordering},
 };
 
 pub(crate) use self::block::Record;
@@ -29,6 +28,7 @@ use self::{
 };
 use crate::{
     blob::Blobs,
+    checkpoint::Sink,
     codec::Join,
     error::StoreError,
     fields::{Reader, Writer as Fields},
@@ -43,15 +43,12 @@ const FEWEST_ASKED: usize = 4;
 /// And where they are read in their order only: then a run costs little, and writing records again much.
 const FEWEST_READ: usize = 8;
 
-/// So many blocks of a new run wait at most until they are written.
-const BLOCKS_WAITING: usize = 64;
-
 /// What [`Rows::scan`](crate::Rows::scan) calls with each key and value; it says whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, StoreError> + 'a;
 
 /// The runs of one table.
 pub(crate) struct Runs {
-    tree: Tree,
+    tree: Arc<Tree>,
     filtered: bool,
     /// For records that grow.
     join: Option<Join>,
@@ -61,7 +58,9 @@ pub(crate) struct Runs {
     merge: Option<Merge>,
     /// Merged into others that the next checkpoint will name instead.
     replaced: Vec<u64>,
-    /// Not named by the last checkpoint.
+    /// The checkpoint that names others instead, and which; first those that the first checkpoint does without.
+    leaving: VecDeque<(u64, u64)>,
+    /// Not named by the last checkpoint that counts.
     garbage: VecDeque<u64>,
 }
 
@@ -82,13 +81,14 @@ impl Runs {
         manifest: Option<&[u8]>,
     ) -> Result<Self, StoreError> {
         let mut opened = Self {
-            tree,
+            tree: Arc::new(tree),
             filtered,
             join,
             runs: Vec::new(),
             next_id: 1,
             merge: None,
             replaced: Vec::new(),
+            leaving: VecDeque::new(),
             garbage: VecDeque::new(),
         };
         let unreadable =
@@ -129,7 +129,7 @@ impl Runs {
         Blobs { tree: &self.tree }
     }
 
-    /// The value of a key at the last checkpoint.
+    /// The value of a key, as the last checkpoint has it.
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.tree.shared.check()?;
         let hash = Hash::of(key);
@@ -162,53 +162,45 @@ impl Runs {
         Ok(())
     }
 
-    /// Writes a new run; `fill` puts records in, in key order. It counts once a checkpoint names it. Blocks are compressed
-    /// and written in a thread of their own while the next are filled.
+    /// Puts a new run on its way; `fill` puts records in, in key order. It counts once a checkpoint names it, and is read
+    /// like any other from now on.
     pub(crate) fn add(
         &mut self,
+        sink: &mut Sink,
         fill: impl FnOnce(&mut dyn FnMut(Record<'_>) -> Result<(), StoreError>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let blobs = self.blobs();
         let mut draft = Draft::new(self.next_id, self.filtered);
-        let run = thread::scope(|scope| {
-            let (give, blocks) = sync_channel::<(Vec<u8>, Vec<u8>)>(BLOCKS_WAITING);
-            let write = move || {
-                let mut writer = blobs.writer();
-                blocks.iter().try_for_each(|(mut key, bytes)| blobs.put(&mut writer, &mut key, &bytes))?;
-                writer.flush()
-            };
-            let writing = thread::Builder::new().name("run".to_owned()).spawn_scoped(scope, write);
-            let writing = writing.map_err(StoreError::no_thread)?;
-            // Nobody takes any more once writing has failed, which then says why.
-            let put = &mut |key, bytes| give.send((key, bytes)).map_err(|_| StoreError::Broken);
-            let filled = fill(&mut |record| draft.push(record, put));
-            let run = filled.and_then(|()| if draft.is_empty() { Ok(None) } else { draft.finish(put).map(Some) });
-            drop(give);
-            writing.join().unwrap_or_else(|_| Err(blobs.tree.shared.damaged("writing a run panicked")))?;
-            run
-        })?;
-        if let Some(run) = run {
-            self.runs.insert(0, Arc::new(run));
+        let put = &mut |key, bytes| sink.put(&self.tree, key, bytes);
+        fill(&mut |record| draft.push(record, put))?;
+        if !draft.is_empty() {
+            self.runs.insert(0, Arc::new(draft.finish(put)?));
             self.next_id += 1;
         }
         Ok(())
     }
 
     /// Which runs there are, for the checkpoint.
-    pub(crate) fn manifest(&self) -> Vec<u8> {
+    pub(crate) fn manifest(&mut self, sink: &Sink) -> Vec<u8> {
+        self.leaving.extend(self.replaced.drain(..).map(|id| (sink.number(), id)));
         let fields = Fields::default().number(self.runs.len() as u64);
         self.runs.iter().fold(fields, |fields, run| fields.number(run.id).number(run.bytes)).seal()
-    }
-
-    /// The checkpoint with the manifest that was asked for last is there.
-    pub(crate) fn committed(&mut self) {
-        self.garbage.extend(self.replaced.drain(..));
     }
 
     /// Merges and removes what is due; no more than about `max_bytes` of it. Returns what is left of that: nothing if
     /// there may be more to do.
     pub(crate) fn tidy(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
         self.tree.shared.check()?;
+        self.try_tidy(max_bytes).map_err(|error| self.tree.shared.base.fail(error))
+    }
+
+    fn try_tidy(&mut self, max_bytes: usize) -> Result<usize, StoreError> {
+        let checkpoints = self.tree.shared.base.checkpoints.load(Ordering::Acquire);
+        while let Some((checkpoint, id)) = self.leaving.front()
+            && *checkpoint <= checkpoints
+        {
+            self.garbage.push_back(*id);
+            self.leaving.pop_front();
+        }
         let mut left = self.remove_garbage(max_bytes)?;
         while left > 0
             && let Some(merge) = self.merge()?

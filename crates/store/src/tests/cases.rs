@@ -1,7 +1,7 @@
 //! Single cases of checkpoints, caches and misuse.
 
 use super::*;
-use crate::{Digest, Due};
+use crate::{Checkpoint, Digest, Due};
 
 fn set(table: &mut Table<Bytes>, key: &str, value: &str) {
     *table.write(key.as_bytes()).unwrap() = value.as_bytes().to_vec();
@@ -74,11 +74,10 @@ fn removed_records_stay_removed() {
     check(dir, "4", &[("a", "4"), ("b", "b")]);
 }
 
-/// Several stores of one database move together or not at all, whichever write is refused, or if what was waited for
-/// fails.
+/// Several stores of one database move together or not at all, whichever write is refused, or if they may not.
 #[test]
 fn stores_are_kept_together() {
-    for (writes, is_ready) in (0..6).map(|writes| (writes, true)).chain([(6, false)]) {
+    for (writes, may) in (0..6).map(|writes| (writes, true)).chain([(6, false)]) {
         let dir = tempfile::tempdir().unwrap();
         let dir = &dir.path().join("store");
         let database = open(dir).unwrap().database;
@@ -93,13 +92,13 @@ fn stores_are_kept_together() {
                 database.base.batches_until_fault.store(writes, std::sync::atomic::Ordering::Relaxed);
             }
             let due = |store, part| Due { store, position: position.as_bytes().to_vec(), parts: vec![part] };
-            let ready = || if is_ready || position == "1" { Ok(()) } else { Err(StoreError::Misuse("late".into())) };
-            done.push(database.checkpoint(&mut [due(&mut one, &mut a), due(&mut two, &mut b)], ready).is_ok());
+            let begun = database.begin_checkpoint(&mut [due(&mut one, &mut a), due(&mut two, &mut b)]);
+            done.push((may || position == "1") && begun.and_then(Checkpoint::finish).is_ok());
         }
         assert_eq!(done[1], a.read(b"other").is_ok(), "nothing goes on after a failure");
         drop((a, b, one, two, database));
         let expected = if done[1] { "2" } else { "1" };
-        assert_eq!(done, [true, writes > 2 && is_ready], "{writes}");
+        assert_eq!(done, [true, writes > 2 && may], "{writes}");
         let database = open(dir).unwrap().database;
         for name in ["1", "2"] {
             let store = database.store(name).unwrap();
@@ -230,6 +229,28 @@ fn a_digest_depends_on_the_rows_and_not_on_how_they_were_written() {
 }
 
 #[test]
+fn a_scratch_database_is_like_any_other_until_it_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    let options = Options { lifetime: Lifetime::Scratch, ..OPTIONS };
+    for _ in 0..2 {
+        let mut store = Alone::from(open::open(dir, &identity(), options, BOOT).unwrap().database);
+        assert_eq!(store.position(), None);
+        let mut table = store.table("t", CODEC).unwrap();
+        for n in 0..9 {
+            set(&mut table, &format!("{n}"), &"value ".repeat(5_000));
+            store.checkpoint(b"1", &mut [&mut table]).unwrap();
+            table.trim(0);
+            table.tidy(100_000).unwrap();
+        }
+        assert_eq!((rows(&table).len(), get(&mut table, "8").len()), (9, 30_000));
+        drop(table);
+        store.close().unwrap();
+        assert!(!dir.join("sled").exists());
+    }
+}
+
+#[test]
 fn more_stores_than_a_batch_may_have_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let database = open(&dir.path().join("store")).unwrap().database;
@@ -238,7 +259,7 @@ fn more_stores_than_a_batch_may_have_are_refused() {
     let due = |stores: &mut [Store]| {
         let mut due: Vec<_> =
             stores.iter_mut().map(|store| Due { store, position: b"1".to_vec(), parts: Vec::new() }).collect();
-        database.checkpoint(&mut due, || Ok(()))
+        database.begin_checkpoint(&mut due)?.finish()
     };
     assert!(matches!(due(&mut stores), Err(StoreError::Misuse(_))));
     assert_eq!(stores[0].position(), None);

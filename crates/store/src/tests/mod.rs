@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Codec, Database, Growth, Identity, Opened, Options, Rows, Store, StoreError, Table, open};
+use crate::{Codec, Database, Growth, Identity, Lifetime, Opened, Options, Rows, Store, StoreError, Table, open};
 
 /// A record of the tests: bytes; an empty one is not stored.
 type Bytes = Vec<u8>;
@@ -81,7 +81,9 @@ const GROWN: Codec<Grown> = Codec {
     }),
 };
 
-const OPTIONS: Options = Options { sled_cache_bytes: 4 << 20, snapshot_bytes: 20_000 };
+const SNAPSHOT_BYTES: u64 = 20_000;
+const OPTIONS: Options =
+    Options { sled_cache_bytes: 4 << 20, lifetime: Lifetime::Lasting { snapshot_bytes: SNAPSHOT_BYTES } };
 const BOOT: &str = "boot-1";
 
 fn identity() -> Identity {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 use proptest::prelude::*;
 
 use super::{Alone, Bytes, CODEC, GROWN, Grown, kept_rows, reopen, rows};
-use crate::{Journal, Rows, Table};
+use crate::{Checkpoint, Journal, Rows, StoreError, Table};
 
 /// What the store must hold.
 #[derive(Clone, Default, Debug, PartialEq)]
@@ -44,6 +44,10 @@ enum Op {
     WriteBack,
     Trim,
     Checkpoint,
+    /// A checkpoint that is under way until it is finished, or the process ends.
+    Begin,
+    Allow,
+    Finish,
     /// A checkpoint whose n-th write the disk refuses; then the store is opened again.
     Fault {
         writes: u64,
@@ -67,7 +71,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0_u8..3).prop_map(|list| Op::Append { list, length: 14_000, times: 1 }),
         2 => Just(Op::WriteBack),
         2 => Just(Op::Trim),
-        6 => Just(Op::Checkpoint),
+        3 => Just(Op::Checkpoint),
+        5 => Just(Op::Begin),
+        2 => Just(Op::Allow),
+        2 => Just(Op::Finish),
         3 => (0_u64..12).prop_map(|writes| Op::Fault { writes }),
         1 => Just(Op::Crash),
         1 => Just(Op::Close),
@@ -82,10 +89,19 @@ struct Run<'a> {
     rows: Rows,
     journal: Journal,
     now: Model,
+    /// As the last checkpoint has it, which scans see.
+    written: Model,
+    /// As the last one that counts has it.
     committed: Model,
+    under_way: Option<UnderWay>,
     checkpoints: u64,
     ticket: u64,
     fill: u8,
+}
+
+struct UnderWay {
+    checkpoint: Checkpoint,
+    allowed: bool,
 }
 
 impl<'a> Run<'a> {
@@ -93,15 +109,35 @@ impl<'a> Run<'a> {
         let store = reopen(dir);
         let (table, journal) = (store.table("t", CODEC).unwrap(), store.journal("j").unwrap());
         let (grown, rows) = (store.table("g", GROWN).unwrap(), store.rows("r").unwrap());
-        let (now, committed) = Default::default();
-        Self { dir, store, table, grown, rows, journal, now, committed, checkpoints: 0, ticket: 0, fill: 0 }
+        let (now, written, committed) = Default::default();
+        let under_way = None;
+        Self {
+            dir,
+            store,
+            table,
+            grown,
+            rows,
+            journal,
+            now,
+            written,
+            committed,
+            under_way,
+            checkpoints: 0,
+            ticket: 0,
+            fill: 0,
+        }
     }
 
     /// Opens the store again, as the process that ended left it.
     fn restart(self) -> Self {
-        let Self { dir, store, table, grown, rows, journal, committed, checkpoints, fill, .. } = self;
+        let Self { dir, store, table, grown, rows, journal, written, under_way, fill, .. } = self;
+        let (mut committed, mut checkpoints) = (self.committed, self.checkpoints);
+        if under_way.is_some_and(|UnderWay { allowed, .. }| allowed) {
+            (committed, checkpoints) = (written, checkpoints + 1);
+        }
         drop((table, grown, rows, journal, store));
-        let mut run = Self { now: committed.clone(), committed, checkpoints, fill, ..Self::new(dir) };
+        let (now, written) = (committed.clone(), committed.clone());
+        let mut run = Self { now, written, committed, checkpoints, fill, ..Self::new(dir) };
         assert_eq!(
             run.store.position(),
             (checkpoints > 0).then_some(checkpoints.to_be_bytes()).as_ref().map(|p| &p[..])
@@ -110,18 +146,30 @@ impl<'a> Run<'a> {
         run
     }
 
-    fn checkpoint(&mut self, writes: u64) -> bool {
-        self.store.fault_after(writes);
+    fn begin(&mut self) -> Result<(), StoreError> {
         let position = (self.checkpoints + 1).to_be_bytes();
         let parts: &mut [&mut dyn crate::Part] =
             &mut [&mut self.table, &mut self.grown, &mut self.rows, &mut self.journal];
-        let done = self.store.checkpoint(&position, parts).is_ok();
+        let checkpoint = self.store.begin_checkpoint(&position, parts)?;
+        assert_eq!(self.store.position(), Some(&position[..]));
+        self.under_way = Some(UnderWay { checkpoint, allowed: false });
+        self.written = self.now.clone();
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
+        let Some(UnderWay { checkpoint, .. }) = self.under_way.take() else { return Ok(()) };
+        checkpoint.finish()?;
+        self.checkpoints += 1;
+        self.committed = self.written.clone();
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, writes: u64) -> bool {
+        self.finish().unwrap();
+        self.store.fault_after(writes);
+        let done = self.begin().and_then(|()| self.finish()).is_ok();
         self.store.fault_after(u64::MAX);
-        assert_eq!(done, self.store.position() == Some(&position));
-        if done {
-            self.checkpoints += 1;
-            self.committed = self.now.clone();
-        }
         done
     }
 
@@ -169,6 +217,15 @@ impl<'a> Run<'a> {
                 self.grown.trim(4_000);
             }
             Op::Checkpoint => assert!(self.checkpoint(u64::MAX)),
+            Op::Begin if self.under_way.is_some() => assert!(matches!(self.begin(), Err(StoreError::Misuse(_)))),
+            Op::Begin => self.begin().unwrap(),
+            Op::Allow => {
+                if let Some(UnderWay { checkpoint, allowed }) = &mut self.under_way {
+                    checkpoint.allow();
+                    *allowed = true;
+                }
+            }
+            Op::Finish => self.finish().unwrap(),
             Op::Fault { writes } => {
                 if !self.checkpoint(*writes) {
                     return self.restart();
@@ -177,10 +234,12 @@ impl<'a> Run<'a> {
             Op::Crash => return self.restart(),
             Op::Close => {
                 assert!(self.checkpoint(u64::MAX));
-                let Self { dir, store, table, grown, rows, journal, now, committed, checkpoints, fill, .. } = self;
+                let Self {
+                    dir, store, table, grown, rows, journal, now, written, committed, checkpoints, fill, ..
+                } = self;
                 drop((table, grown, rows, journal));
                 store.close().unwrap();
-                return Self { now, committed, checkpoints, fill, ..Self::new(dir) };
+                return Self { now, written, committed, checkpoints, fill, ..Self::new(dir) };
             }
         }
         self
@@ -196,22 +255,22 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Everything is as the model says, now and at the last checkpoint.
+    /// Everything is as the model says, now and at the last checkpoint, whether or not it counts.
     fn check(&mut self) {
         for (key, value) in &self.now.records {
             assert_eq!(self.table.read(key).unwrap(), value, "{key:?}");
         }
-        let mut kept = self.committed.records.clone();
+        let mut kept = self.written.records.clone();
         kept.retain(|_, value| !value.is_empty());
         assert_eq!(BTreeMap::from_iter(rows(&self.table)), kept);
         assert!(rows(&self.table).is_sorted());
         for (key, value) in self.now.grown.iter().filter(|(_, value)| !value.all.is_empty()) {
             assert_eq!(self.grown.read(key).unwrap(), value, "{key:?}");
         }
-        let mut grown = self.committed.grown.clone();
+        let mut grown = self.written.grown.clone();
         grown.retain(|_, value| !value.all.is_empty());
         assert!(rows(&self.grown).into_iter().eq(grown));
-        assert!(kept_rows(&self.rows).into_iter().eq(self.committed.rows.clone()));
+        assert!(kept_rows(&self.rows).into_iter().eq(self.written.rows.clone()));
         let middle = vec![1_u8, 2];
         let mut first = Vec::new();
         let mut stop_at_first = |key: &[u8], _| {

@@ -1,6 +1,6 @@
 //! Cases of runs: they stay few, what is left of a crash goes, and merging changes nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 
@@ -47,6 +47,36 @@ fn runs_stay_few_and_say_the_same() {
     for key in (0..20_000).step_by(97).map(|n| format!("{n:05}")) {
         assert_eq!(table.read(key.as_bytes()).unwrap(), other.read(key.as_bytes()).unwrap());
     }
+}
+
+#[test]
+fn what_is_not_written_yet_is_read_from_memory_and_changed_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let mut store = reopen(&path);
+    let (mut table, mut kept) = (store.table("t", CODEC).unwrap(), store.rows("r").unwrap());
+    let key = b"key";
+    table.write(key).unwrap().extend(b"1");
+    kept.put(key, b"1").unwrap();
+    let base = Arc::clone(&store.database.base);
+    let held_up = base.gate.lock().unwrap();
+    let begun = store.store.begin_checkpoint(b"1", &mut [&mut table, &mut kept]).unwrap();
+    assert_eq!((table.dirty_bytes(), kept.pending_bytes()), (0, 0));
+    table.trim(0);
+    assert_eq!(table.cached_bytes(), 0);
+    assert_eq!(table.read(key).unwrap(), b"1");
+    assert_eq!(kept_rows(&kept), [(key.to_vec(), b"1".to_vec())]);
+    assert!(!begun.is_done());
+    table.write(key).unwrap().extend(b"2");
+    drop(held_up);
+    begun.finish().unwrap();
+    table.trim(0);
+    assert_eq!(table.read(key).unwrap(), b"12", "it is not let go of, for it has changed since");
+    drop((table, kept, store, base));
+    let store = reopen(&path);
+    assert_eq!(store.position(), Some(&b"1"[..]));
+    assert_eq!(rows(&store.table("t", CODEC).unwrap()), [(key.to_vec(), b"1".to_vec())]);
+    assert_eq!(kept_rows(&store.rows("r").unwrap()), [(key.to_vec(), b"1".to_vec())]);
 }
 
 /// Bytes that hardly get fewer by compression.
@@ -170,6 +200,34 @@ fn what_no_checkpoint_names_is_removed() {
     put(&mut table, 3, 300);
     store.checkpoint(b"3", &mut [&mut table]).unwrap();
     assert_ne!(rows(&table), before);
+}
+
+#[test]
+fn what_was_merged_stays_until_a_checkpoint_without_it_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let mut store = reopen(&path);
+    let mut table = store.table("t", CODEC).unwrap();
+    for round in 0..6 {
+        put(&mut table, round, 100);
+        store.checkpoint(&[], &mut [&mut table]).unwrap();
+    }
+    let before = rows(&table);
+    while table.tidy(8_000).unwrap() == 0 {}
+    for counts in [false, true] {
+        let mut begun = store.begin_checkpoint(&[], &mut [&mut table]).unwrap();
+        while table.tidy(8_000).unwrap() == 0 {}
+        assert!(runs_on_disk(&store, "table/t") > 6, "those and what they were merged into");
+        if counts {
+            begun.allow();
+        }
+        drop((begun, table, store));
+        store = reopen(&path);
+        table = store.table("t", CODEC).unwrap();
+        assert_eq!(rows(&table), before);
+        while table.tidy(8_000).unwrap() == 0 {}
+        assert_eq!(runs_on_disk(&store, "table/t") < 6, counts);
+    }
 }
 
 #[test]

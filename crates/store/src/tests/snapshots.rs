@@ -8,7 +8,7 @@ use super::*;
 fn keep(store: &mut Store, table: &mut Table<Bytes>, number: u8) -> Result<(), StoreError> {
     let mut seed = u64::from(number);
     // Bytes that do not get shorter when they are compressed.
-    let noise = (0..OPTIONS.snapshot_bytes).map(|_| {
+    let noise = (0..SNAPSHOT_BYTES).map(|_| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (seed >> 56) as u8
     });
@@ -40,7 +40,7 @@ fn a_snapshot_is_taken_every_so_many_bytes() {
         assert!(snapshots(&path).is_subset(&seen));
         // What is no longer in the cache comes from the sled that was opened anew.
         table.trim(0);
-        assert_eq!(table.read(&[1]).unwrap().len(), OPTIONS.snapshot_bytes as usize);
+        assert_eq!(table.read(&[1]).unwrap().len(), SNAPSHOT_BYTES as usize);
     }
     drop((table, store));
     let store = reopen(&path);

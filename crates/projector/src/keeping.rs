@@ -1,0 +1,32 @@
+//! The checkpoint that a worker has under way: one at a time, written while the worker goes on.
+
+use partyline_store::{Checkpoint, StoreError};
+
+/// A checkpoint, and the transaction with which everything that it keeps is committed.
+#[derive(Default)]
+pub(crate) struct Keeping(Option<(Checkpoint, u64)>);
+
+impl Keeping {
+    /// To be called after [`Keeping::finish`].
+    pub fn begin(&mut self, begun: Checkpoint, ticket: u64) {
+        self.0 = Some((begun, ticket));
+    }
+
+    /// Lets it count once what it keeps is committed, and takes note of its end.
+    pub fn go_on(&mut self, committed: u64) -> Result<(), StoreError> {
+        match &mut self.0 {
+            // Also one that has failed.
+            Some((checkpoint, _)) if checkpoint.is_done() => self.finish(),
+            Some((checkpoint, ticket)) if *ticket <= committed => {
+                checkpoint.allow();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until it counts. What it keeps must be committed.
+    pub fn finish(&mut self) -> Result<(), StoreError> {
+        self.0.take().map_or(Ok(()), |(checkpoint, _)| checkpoint.finish())
+    }
+}
