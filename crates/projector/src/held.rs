@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Instant};
 
 use partyline_ledger::{BusinessNumber, Retelling};
 use partyline_log::{Offset, Partition, Reader};
-
 use partyline_store::Database;
 
 use crate::{Settings, outbox::Telling, state::PartitionState};

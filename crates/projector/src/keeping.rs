@@ -25,6 +25,10 @@ impl Keeping {
         }
     }
 
+    pub fn is_under_way(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Waits until it counts. What it keeps must be committed.
     pub fn finish(&mut self) -> Result<(), StoreError> {
         self.0.take().map_or(Ok(()), |(checkpoint, _)| checkpoint.finish())

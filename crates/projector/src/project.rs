@@ -146,10 +146,11 @@ impl Project {
     /// Finishes, commits and keeps what is done, and lets the partitions go.
     fn give_up(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
         self.submit_rest(now)?;
-        self.finish_keeping()?;
+        self.intake.settle()?;
+        self.keeping.finish()?;
         for some in partitions.chunks(Database::CHECKPOINT_STORES) {
             self.begin_keeping(some, now)?;
-            self.finish_keeping()?;
+            self.keeping.finish()?;
         }
         for partition in partitions {
             if self.held.remove(partition).is_some() {
@@ -339,14 +340,11 @@ impl Project {
             return Ok(());
         }
         self.submit_rest(now)?;
-        self.finish_keeping()?;
+        if self.keeping.is_under_way() {
+            self.intake.settle()?;
+            self.keeping.finish()?;
+        }
         self.begin_keeping(&due, now)
-    }
-
-    /// Waits until everything that was submitted is committed, and the checkpoint that is under way counts.
-    fn finish_keeping(&mut self) -> Result<(), WorkError> {
-        self.intake.settle()?;
-        Ok(self.keeping.finish()?)
     }
 
     /// Begins the checkpoints of these partitions, of which everything that was done is submitted.
