@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use partyline_store::{Codec, Database, Identity, Lifetime, Options, Store, StoreError};
+use partyline_store::{Checkpoint, Codec, Database, Identity, Lifetime, Options, Part, Store, StoreError};
 
 const CHILD: &str = "PARTYLINE_STORE_PROCESS";
 const KILLS: u64 = 30;
@@ -68,7 +68,8 @@ fn step(step: u64) -> (Named, Named) {
     (records, appended.collect())
 }
 
-/// The process that is killed: goes on from where the store is, as fast as it can, and says how far it is.
+/// The process that is killed: goes on from where the store is, as fast as it can, while checkpoints are on their way, and
+/// says which count.
 fn run(dir: &Path) -> ! {
     let database = open(dir);
     let mut store = database.store("s").unwrap();
@@ -76,6 +77,7 @@ fn run(dir: &Path) -> ! {
     let mut table = store.table("records", CODEC).unwrap();
     let mut lengths = store.table("lengths", CODEC).unwrap();
     let mut journal = store.journal("lists").unwrap();
+    let mut keeping: Option<(u64, Checkpoint)> = None;
     loop {
         let (records, appended) = step(at);
         for (key, record) in records {
@@ -90,13 +92,21 @@ fn run(dir: &Path) -> ! {
         at += 1;
         journal.seal(at);
         journal.write_back(at).unwrap();
-        if at.is_multiple_of(40) {
-            store.checkpoint(&at.to_be_bytes(), &mut [&mut table, &mut lengths, &mut journal]).unwrap();
+        if at.is_multiple_of(10) {
             table.trim(64 << 10);
-            table.tidy(256 << 10).unwrap();
-            lengths.tidy(256 << 10).unwrap();
-            println!("at {at}");
-            std::io::stdout().flush().unwrap();
+            table.tidy(64 << 10).unwrap();
+            lengths.tidy(64 << 10).unwrap();
+        }
+        if at.is_multiple_of(40) {
+            if let Some((kept, begun)) = keeping.take() {
+                begun.finish().unwrap();
+                println!("at {kept}");
+                std::io::stdout().flush().unwrap();
+            }
+            let parts: &mut [&mut dyn Part] = &mut [&mut table, &mut lengths, &mut journal];
+            let mut begun = store.begin_checkpoint(&at.to_be_bytes(), parts).unwrap();
+            begun.allow();
+            keeping = Some((at, begun));
         }
     }
 }
