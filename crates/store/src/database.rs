@@ -33,7 +33,8 @@ pub enum Lifetime {
         /// logged since the last one, about four times as much; so does taking it, and nobody gets to sled meanwhile.
         snapshot_bytes: u64,
     },
-    /// Until it is closed: nothing is put on the disk itself, and nobody can open it again.
+    /// Until it is closed: nothing is put on the disk itself, and sled removes it some time after that. Nobody can open it
+    /// again, nor another one in its place.
     Scratch,
 }
 

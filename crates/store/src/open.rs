@@ -120,7 +120,7 @@ fn examine(
     }
 }
 
-/// Drops the database, puts its files on the disk, and says so; of one that nobody opens again there are none.
+/// Drops the database, puts its files on the disk, and says so; not those of one that nobody opens again.
 pub(crate) fn close(engine: Engine, place: &Place, checkpoints: u64) -> Result<(), StoreError> {
     let is_scratch = engine.is_scratch();
     drop(engine);
