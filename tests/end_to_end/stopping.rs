@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const STOPS: Duration = Duration::from_secs(5);
 
 /// More than a worker does before it is stopped.
-const COMMANDS: usize = 150_000;
+const COMMANDS: usize = 2 * 150_000;
 
 fn number(n: usize) -> String {
     format!("+4930{:07}", n % 8)
