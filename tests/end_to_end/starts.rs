@@ -106,10 +106,11 @@ fn lost_positions_stop_it() {
 
 /// How many partitions have a checkpoint in a store that is in use; `None` where a copy was made in the middle of one.
 fn kept(rig: &Rig, name: &str, partitions: u32) -> Option<usize> {
-    let copy = TempDir::new().unwrap();
-    copy_dir(&rig.data(name).project_store(), copy.path());
+    let dir = TempDir::new().unwrap();
+    let copy = dir.path().join("store");
+    copy_dir(&rig.data(name).project_store(), &copy);
     let options = Options { sled_cache_bytes: 1 << 20, lifetime: Lifetime::Lasting { snapshot_bytes: u64::MAX } };
-    let database = Database::open_existing(copy.path(), options).ok()?;
+    let database = Database::open_existing(&copy, options).ok()?;
     let is_kept = |partition: &u32| database.store(&partition.to_string()).unwrap().position().is_some();
     Some((0..partitions).filter(is_kept).count())
 }

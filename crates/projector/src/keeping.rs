@@ -12,6 +12,16 @@ impl Keeping {
         self.0 = Some((begun, ticket));
     }
 
+    /// Begins one of what is committed already, once the one before counts.
+    pub fn begin_committed<E: From<StoreError>>(
+        &mut self,
+        begin: impl FnOnce() -> Result<Checkpoint, E>,
+    ) -> Result<(), E> {
+        self.finish()?;
+        self.begin(begin()?, 0);
+        Ok(self.go_on(0)?)
+    }
+
     /// Lets it count once what it keeps is committed, and takes note of its end.
     pub fn go_on(&mut self, committed: u64) -> Result<(), StoreError> {
         match &mut self.0 {
@@ -25,6 +35,7 @@ impl Keeping {
         }
     }
 
+    /// Whether there is one that has not ended, as far as [`Keeping::go_on`] knows.
     pub fn is_under_way(&self) -> bool {
         self.0.is_some()
     }

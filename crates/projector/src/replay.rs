@@ -126,9 +126,7 @@ impl Replay {
         }
         if states.iter().map(|state| state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes {
             for some in states.chunks_mut(Database::CHECKPOINT_STORES) {
-                self.keeping.finish()?;
-                self.keeping.begin(begin_checkpoint(&self.scratch, some)?, 0);
-                self.keeping.go_on(0)?;
+                self.keeping.begin_committed(|| begin_checkpoint(&self.scratch, some))?;
             }
         }
         trim(&mut states, self.settings.cache_bytes);

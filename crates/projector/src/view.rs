@@ -173,10 +173,8 @@ impl RowStore {
 
     /// Begins a checkpoint, once the one before counts. What comes here is committed: it may count at once.
     pub fn checkpoint(&mut self) -> Result<(), WorkError> {
-        self.keeping.finish()?;
-        let begun = self.store.begin_checkpoint(&self.position.encode(), &mut [&mut self.rows])?;
-        self.keeping.begin(begun, 0);
-        self.keep_on()
+        let Self { rows, keeping, store, position, .. } = self;
+        Ok(keeping.begin_committed(|| store.begin_checkpoint(&position.encode(), &mut [rows]))?)
     }
 
     /// Takes note of a checkpoint's end.

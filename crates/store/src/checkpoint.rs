@@ -84,9 +84,10 @@ impl Checkpoint {
         let (give, packs) = sync_channel(PACKS_WAITING);
         let (allow, allowed) = sync_channel(1);
         let base = Arc::clone(&self.base);
-        let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(move || keep(&base, &packs, &allowed));
+        let number = base.checkpoints.load(Ordering::Relaxed) + 1;
+        let keep = move || keep(&base, number, &packs, &allowed);
+        let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(keep);
         self.thread = Some(thread.map_err(StoreError::no_thread)?);
-        let number = self.base.checkpoints.load(Ordering::Relaxed) + 1;
         let mut sink = Sink { number, give, pack: Vec::new(), pack_bytes: 0 };
         let mut named = Vec::with_capacity(due.len());
         for due in due {
@@ -169,7 +170,7 @@ impl Sink {
 }
 
 /// Writes all packs, and once it may, what the database says of its stores.
-fn keep(base: &Base, packs: &Receiver<Pack>, allowed: &Receiver<Named>) -> Result<(), StoreError> {
+fn keep(base: &Base, number: u64, packs: &Receiver<Pack>, allowed: &Receiver<Named>) -> Result<(), StoreError> {
     #[cfg(test)]
     drop(crate::shared::locked(&base.gate));
     packs.iter().try_for_each(|pack| write(&pack))?;
@@ -179,11 +180,10 @@ fn keep(base: &Base, packs: &Receiver<Pack>, allowed: &Receiver<Named>) -> Resul
     let Ok(named) = allowed.recv() else { return Ok(()) };
     #[cfg(test)]
     base.fault()?;
-    let checkpoints = base.checkpoints.load(Ordering::Relaxed) + 1;
     let stores = || named.iter().map(|(name, progress)| (&**name, progress));
-    base.engine.call(|db| meta::save(db, checkpoints, stores()))?;
+    base.engine.call(|db| meta::save(db, number, stores()))?;
     base.engine.flush()?;
-    base.checkpoints.store(checkpoints, Ordering::Release);
+    base.checkpoints.store(number, Ordering::Release);
     base.engine.renew_if_due(&base.place)
 }
 

@@ -24,6 +24,13 @@ pub struct Options {
     pub lifetime: Lifetime,
 }
 
+impl Options {
+    /// Whether nobody opens it again.
+    pub(crate) fn is_scratch(self) -> bool {
+        self.lifetime == Lifetime::Scratch
+    }
+}
+
 /// How long a database is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {

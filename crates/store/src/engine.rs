@@ -84,7 +84,7 @@ impl Engine {
 
     /// Whether nobody opens it again.
     pub(crate) fn is_scratch(&self) -> bool {
-        self.options.lifetime == Lifetime::Scratch
+        self.options.is_scratch()
     }
 
     /// Opens it anew if so much was written that it is time.
@@ -113,13 +113,12 @@ fn start(place: &Place, options: Options) -> Result<sled::Db, StoreError> {
         return Err(StoreError::InUse { dir: place.dir().to_owned() });
     }
     place.remove_unfinished_snapshots()?;
-    let is_scratch = options.lifetime == Lifetime::Scratch;
     let config = sled::Config::new()
         .path(place.database())
         .cache_capacity(options.sled_cache_bytes)
-        .flush_every_ms((!is_scratch).then_some(FLUSH_EVERY_MS))
+        .flush_every_ms((!options.is_scratch()).then_some(FLUSH_EVERY_MS))
         // Waits for nothing that it writes, and is removed when it is closed.
-        .temporary(is_scratch)
+        .temporary(options.is_scratch())
         .use_compression(false);
     guarded(|| config.open()).map_err(|error| match error {
         // sled has no kind of its own for this; it says nothing against what is in the store.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{checkpoint::Sink, error::StoreError, shared::Shared};
 
 /// A [`Table`](crate::Table), [`Rows`](crate::Rows) or a [`Journal`](crate::Journal), as
-/// [`Store::checkpoint`](crate::Store::checkpoint) takes them.
+/// [`Store::begin_checkpoint`](crate::Store::begin_checkpoint) takes them.
 pub trait Part: Steps {}
 
 /// What a checkpoint asks of them. Callers cannot name it, so nothing else can be a part.

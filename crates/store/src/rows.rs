@@ -14,7 +14,7 @@ use crate::{
 /// Bytes of a piece of memory that rows wait in.
 const SEGMENT_BYTES: usize = 1 << 20;
 
-/// Rows by key. Putting one in costs no read; [`Store::checkpoint`](crate::Store::checkpoint) is what writes.
+/// Rows by key. Putting one in costs no read; [`Store::begin_checkpoint`](crate::Store::begin_checkpoint) is what writes.
 pub struct Rows {
     runs: Runs,
     /// Keys and values that wait, each row within one segment.

@@ -94,14 +94,6 @@ impl Store {
         Checkpoint::begin(&base, &mut [Due { store: self, position: position.to_vec(), parts }])
     }
 
-    /// Begins a checkpoint, and waits until it counts.
-    ///
-    /// # Errors
-    /// As [`Store::begin_checkpoint`], and [`Checkpoint::finish`].
-    pub fn checkpoint<'a>(&'a mut self, position: &[u8], parts: &'a mut [&'a mut dyn Part]) -> Result<(), StoreError> {
-        self.begin_checkpoint(position, parts)?.finish()
-    }
-
     /// Puts what is due on its way, and says what a checkpoint will say of it.
     pub(crate) fn write_dirty(due: &mut Due<'_>, sink: &mut Sink) -> Result<Progress, StoreError> {
         let Due { store, position, parts } = due;

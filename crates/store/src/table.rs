@@ -18,7 +18,7 @@ use crate::{
 /// What [`Table::scan`] calls with each key and record; it says whether to go on.
 pub type Visitor<'a, T> = dyn FnMut(&[u8], T) -> Result<ControlFlow<()>, StoreError> + 'a;
 
-/// Records by key. Reading and changing happen in memory; [`Store::checkpoint`](crate::Store::checkpoint) is what
+/// Records by key. Reading and changing happen in memory; [`Store::begin_checkpoint`](crate::Store::begin_checkpoint) is what
 /// writes. A record that is not there reads as `T::default()`.
 pub struct Table<T> {
     runs: Runs,

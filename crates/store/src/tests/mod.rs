@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Codec, Database, Growth, Identity, Lifetime, Opened, Options, Rows, Store, StoreError, Table, open};
+use crate::{Codec, Database, Growth, Identity, Lifetime, Opened, Options, Part, Rows, Store, StoreError, Table, open};
 
 /// A record of the tests: bytes; an empty one is not stored.
 type Bytes = Vec<u8>;
@@ -98,6 +98,13 @@ fn identity() -> Identity {
 
 fn open(dir: &Path) -> Result<Opened, StoreError> {
     open::open(dir, &identity(), OPTIONS, BOOT)
+}
+
+impl Store {
+    /// Begins a checkpoint, and waits until it counts.
+    fn checkpoint<'a>(&'a mut self, position: &[u8], parts: &'a mut [&'a mut dyn Part]) -> Result<(), StoreError> {
+        self.begin_checkpoint(position, parts)?.finish()
+    }
 }
 
 /// A database and the one store that a test has in it.
