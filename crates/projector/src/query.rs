@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use partyline_store::{Database, Digest, Rows, Store, StoreError};
+use partyline_store::{Database, Rows, Store, StoreError};
 use partyline_wire::PositionRow;
 
 use crate::{
@@ -88,12 +88,7 @@ pub(crate) fn answer(rows: &Rows, position: &ViewPosition, query: &Query) -> Res
     match query {
         Query::Rows { prefix, after, max_bytes } => Ok(Answer::Rows(page(rows, prefix, after.as_deref(), *max_bytes)?)),
         Query::Summary => {
-            let mut digest = Digest::new();
-            rows.scan(&[], &mut |key, value| {
-                digest.row(key, value);
-                Ok(ControlFlow::Continue(()))
-            })?;
-            let result = digest.finish();
+            let result = rows.digest()?;
             let positions = position.reflects.values().copied().collect();
             Ok(Answer::Summary(ViewSummary { digest: result.hex, rows: result.rows, positions }))
         }

@@ -253,6 +253,14 @@ impl ReplayedView {
         Ok(())
     }
 
+    /// Writes the rows that wait in memory, which happens by itself once they are many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn write(&mut self) -> Result<(), WorkError> {
+        self.rows.checkpoint()
+    }
+
     /// Keeps the view, and says what it amounts to.
     ///
     /// # Errors

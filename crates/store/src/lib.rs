@@ -10,7 +10,7 @@
 //!   that are full; their last ones, and where the others are, lie in runs.
 //! - `engine`: sled itself, opened anew every so often. `tree`: a part's place in it.
 //! - `blob`, `writer`: how bytes go to sled, compressed and in pieces and batches that it bears.
-//! - [`Digest`]: one number for all rows, to compare two views.
+//! - [`DigestResult`]: one number for all rows, to compare two views.
 //!
 //! What is absent here: Kafka, the rules, protobuf. Keys and positions are opaque bytes, values go through a
 //! [`Codec`] that the caller passes in. No type of sled's leaves this crate.
@@ -44,7 +44,7 @@ mod writer;
 pub use checkpoint::{Checkpoint, Due};
 pub use codec::{Codec, Growth};
 pub use database::{Database, Lifetime, MovedAside, Opened, Options};
-pub use digest::{Digest, DigestResult};
+pub use digest::DigestResult;
 pub use error::StoreError;
 pub use identity::Identity;
 pub use journal::Journal;

@@ -1,9 +1,15 @@
 //! Rows: keys and values as they come, of which a later one replaces an earlier one, and which are read in key order.
 
-use std::sync::Arc;
+use std::{
+    ops::ControlFlow,
+    panic,
+    sync::Arc,
+    thread::{self, ScopedJoinHandle},
+};
 
 use crate::{
     checkpoint::Sink,
+    digest::{Digest, DigestResult},
     error::StoreError,
     part::{Part, Steps},
     runs::{Record, Runs, Visit},
@@ -93,6 +99,43 @@ impl Rows {
     /// What `visit` returns; what the disk says.
     pub fn scan(&self, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.runs.scan(from, visit)
+    }
+
+    /// The digest of all rows that [`Rows::scan`] would visit, by as many threads as there are cores.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn digest(&self) -> Result<DigestResult, StoreError> {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        self.digest_parted(&self.runs.parting_keys(threads))
+    }
+
+    /// The same, by one thread more than there are keys. They need be neither there nor different.
+    pub(crate) fn digest_parted(&self, parting: &[&[u8]]) -> Result<DigestResult, StoreError> {
+        let starts = [None].into_iter().chain(parting.iter().copied().map(Some));
+        let ends = parting.iter().copied().map(Some).chain([None]);
+        let parts: Result<Vec<Digest>, StoreError> = thread::scope(|scope| {
+            let part = |(from, until)| scope.spawn(move || self.digest_between(from, until));
+            let parts: Vec<_> = starts.zip(ends).map(part).collect();
+            let join = |part: ScopedJoinHandle<'_, _>| part.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+            parts.into_iter().map(join).collect()
+        });
+        let mut digest = Digest::default();
+        parts?.into_iter().for_each(|part| digest.append(part));
+        Ok(digest.finish())
+    }
+
+    /// Of the sections that begin behind the end of another between these keys, and of the first one if there is no `from`.
+    fn digest_between(&self, from: Option<&[u8]>, until: Option<&[u8]>) -> Result<Digest, StoreError> {
+        let mut digest = Digest::default();
+        let mut has_begun = from.is_none();
+        self.runs.scan(from.unwrap_or_default(), &mut |key, value| {
+            let ends = if has_begun { digest.row(key, value) } else { Digest::ends_section(key) };
+            has_begun |= ends;
+            let is_last = ends && until.is_some_and(|until| key >= until);
+            Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(digest)
     }
 }
 

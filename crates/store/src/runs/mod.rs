@@ -162,6 +162,12 @@ impl Runs {
         Ok(())
     }
 
+    /// Keys that part the records in `shares` of about the same size; fewer where there are few records.
+    pub(crate) fn parting_keys(&self, shares: usize) -> Vec<&[u8]> {
+        let Some(longest) = self.runs.iter().max_by_key(|run| run.bytes) else { return Vec::new() };
+        (1..shares).filter_map(|share| longest.key_at(share, shares)).collect()
+    }
+
     /// Puts a new run on its way; `fill` puts records in, in key order. It counts once a checkpoint names it, and is read
     /// like any other from now on.
     pub(crate) fn add(

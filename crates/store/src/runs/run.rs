@@ -122,6 +122,11 @@ impl Run {
         Ok(Self { id, bytes, index, filter })
     }
 
+    /// A key behind about `share` of `shares` of its records.
+    pub(super) fn key_at(&self, share: usize, shares: usize) -> Option<&[u8]> {
+        self.index.get(share * self.index.len() / shares).map(|first| &**first)
+    }
+
     /// Whether it may have a key; without a filter, it may.
     pub(super) fn may_have(&self, hash: Hash) -> bool {
         self.filter.as_ref().is_none_or(|filter| filter.may_have(hash))

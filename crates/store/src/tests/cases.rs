@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{Checkpoint, Digest, Due};
+use crate::{Checkpoint, Due};
 
 fn set(table: &mut Table<Bytes>, key: &str, value: &str) {
     *table.write(key.as_bytes()).unwrap() = value.as_bytes().to_vec();
@@ -184,50 +184,6 @@ fn what_is_too_large_is_refused() {
     assert_eq!(rows(&table)[0].1.len(), 1 << 20);
     table.write(b"a").unwrap().push(1);
     assert!(matches!(store.checkpoint(b"2", &mut [&mut table]), Err(StoreError::TooLarge { .. })));
-}
-
-#[test]
-fn a_digest_depends_on_the_rows_and_not_on_how_they_were_written() {
-    let dir = tempfile::tempdir().unwrap();
-    let keys: Vec<String> = (0..40).map(|number| format!("key-{number}")).collect();
-    let digest = |name: &str, order: &[String], checkpoint_each: usize| {
-        let mut store = reopen(&dir.path().join(name));
-        let mut table = store.table("t", CODEC).unwrap();
-        for (count, key) in order.iter().enumerate() {
-            set(&mut table, key, "before");
-            if count % checkpoint_each == 0 {
-                store.checkpoint(b"1", &mut [&mut table]).unwrap();
-            }
-            set(&mut table, key, key);
-        }
-        store.checkpoint(b"2", &mut [&mut table]).unwrap();
-        let mut digest = Digest::new();
-        rows(&table).iter().for_each(|(key, value)| digest.row(key, value));
-        digest.finish()
-    };
-    let straight = digest("a", &keys, 1);
-    let reversed: Vec<String> = keys.iter().rev().cloned().collect();
-    assert_eq!(straight, digest("b", &reversed, 7));
-    assert_eq!((straight.rows, straight.hex.len()), (40, 64));
-    assert_ne!(straight, digest("c", &keys[1..], 1));
-
-    let of = |rows: &[(&str, &str)]| {
-        let mut digest = Digest::new();
-        rows.iter().for_each(|(key, value)| digest.row(key.as_bytes(), value.as_bytes()));
-        digest.finish().hex
-    };
-    assert_ne!(of(&[("a", "b"), ("c", "d")]), of(&[("c", "d"), ("a", "b")]), "the order is part of it");
-    assert_ne!(of(&[("ab", "c")]), of(&[("a", "bc")]), "so is where a key ends");
-
-    // However many bytes are hashed at once.
-    let long = "x".repeat(1_000);
-    let rows: Vec<(&str, &str)> = keys.iter().cycle().take(300).map(|key| (key.as_str(), long.as_str())).collect();
-    let mut whole = blake3::Hasher::new();
-    for (key, value) in &rows {
-        whole.update(&(key.len() as u64).to_be_bytes()).update(&(value.len() as u64).to_be_bytes());
-        whole.update(key.as_bytes()).update(value.as_bytes());
-    }
-    assert_eq!(of(&rows), whole.finalize().to_hex().to_string());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod aside;
 mod cases;
+mod digest;
 mod journal;
 mod model;
 mod runs;
