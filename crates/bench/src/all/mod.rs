@@ -18,6 +18,11 @@ use crate::{
 
 pub use series::{All as Series, One, Spread, at};
 
+/// Before anything counts there are so many commands a second, for so many seconds: with small requests a broker's JVM
+/// compiles other code than in a catch-up, which takes it half a core for that long.
+const WARM_UP_RATE: u32 = 1_000;
+const WARM_UP_S: u32 = 60;
+
 /// Measures, prints tables, writes the JSON and the plots.
 ///
 /// # Errors
@@ -27,8 +32,10 @@ pub fn all(setup: &Setup, plan: &All) -> anyhow::Result<()> {
     if plan.warm_up_commands > 0 {
         eprintln!("warming up");
         let workload = Workload { commands: plan.warm_up_commands, ..plan.workload.clone() };
-        let several = several(plan);
-        one_log::measure(&mut runs, &[Part::CatchUp], &several, &workload)?;
+        one_log::warm_up(&mut runs, &workload)?;
+        if plan.wants(Part::Latency) {
+            runs.latency(WARM_UP_RATE, WARM_UP_S)?;
+        }
         runs.series = Series::default();
     }
     for run in 1..=plan.runs {
@@ -69,11 +76,9 @@ impl<'a> Runs<'a> {
             let mix = Mix { numbers: 1, partitions: 1, ..plan.workload.mix.clone() };
             one_log::measure(self, &[Part::CatchUp], "one number", &Workload { mix, ..plan.workload.clone() })?;
         }
-        let workload = self.workload(&plan.workload);
         if plan.wants(Part::Latency) {
             for rate in &plan.rates {
-                let pace = [format!("--rate={rate}"), format!("--seconds={}", plan.rate_seconds)];
-                self.on_its_own("latency", &format!("{rate}"), &[&pace, &workload[1..]].concat())?;
+                self.latency(*rate, plan.rate_seconds)?;
             }
         }
         if plan.wants(Part::Restart) {
@@ -90,9 +95,15 @@ impl<'a> Runs<'a> {
             }
         }
         if plan.wants(Part::Embedded) {
-            self.on_its_own("embedded", &several, &workload)?;
+            self.on_its_own("embedded", &several, &self.workload(&plan.workload))?;
         }
         Ok(())
+    }
+
+    fn latency(&mut self, rate: u32, seconds: u32) -> anyhow::Result<()> {
+        let pace = [format!("--rate={rate}"), format!("--seconds={seconds}")];
+        let workload = self.workload(&self.plan.workload);
+        self.on_its_own("latency", &format!("{rate}"), &[&pace, &workload[1..]].concat())
     }
 
     /// The workload in several sizes, and what each is called.

@@ -33,6 +33,22 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
     cluster::delete_topics(&log)
 }
 
+/// So often the projector runs before anything counts; the limit does with each of its settings.
+const WARM_UPS: usize = 4;
+
+/// Chooses the limit's settings, and has the broker see each kind of work.
+pub fn warm_up(runs: &mut Runs<'_>, workload: &Workload) -> anyhow::Result<()> {
+    measure(runs, &[Part::CatchUp], &several(runs.plan), workload)?;
+    let workload = runs.workload(workload);
+    for _ in 1..WARM_UPS {
+        let log = runs.new_log();
+        this(&log, "load", &workload)?;
+        this(&log, "catch-up", &[])?;
+        cluster::delete_topics(&log)?;
+    }
+    Ok(())
+}
+
 /// Loads a new log of one size and measures the projector on it, beside the limit there.
 pub fn growth(runs: &mut Runs<'_>, size: &str, workload: &[String]) -> anyhow::Result<()> {
     let log = runs.new_log();

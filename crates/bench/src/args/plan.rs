@@ -38,7 +38,7 @@ pub struct All {
     /// How often each
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub runs: u32,
-    /// Commands of the run before, which is not counted: a broker is slow at first. 0 for none
+    /// Commands of each run before, which do not count: a broker is slow at first. 0 for none
     #[arg(long, value_name = "N", default_value_t = 2_000_000)]
     pub warm_up_commands: u64,
     /// What is in the log.
