@@ -115,8 +115,11 @@ impl Rows {
         let starts = [None].into_iter().chain(parting.iter().copied().map(Some));
         let ends = parting.iter().copied().map(Some).chain([None]);
         let parts: Result<Vec<Digest>, StoreError> = thread::scope(|scope| {
-            let part = |(from, until)| scope.spawn(move || self.digest_between(from, until));
-            let parts: Vec<_> = starts.zip(ends).map(part).collect();
+            let part = |(from, until)| {
+                let thread = thread::Builder::new().name("digest".to_owned());
+                thread.spawn_scoped(scope, move || self.digest_between(from, until)).map_err(StoreError::no_thread)
+            };
+            let parts = starts.zip(ends).map(part).collect::<Result<Vec<_>, _>>()?;
             let join = |part: ScopedJoinHandle<'_, _>| part.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
             parts.into_iter().map(join).collect()
         });
