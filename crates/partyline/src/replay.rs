@@ -112,18 +112,18 @@ fn drive(replays: Vec<Replay>, view: &mut ReplayedView, stop: &Stop) -> anyhow::
             })
             .collect();
         drop(rows);
-        let (mut taken, mut ended) = (Ok(()), 0);
+        let (mut taken, mut running) = (Ok(()), threads.len());
         // After a failure the rest is received all the same, so that nobody waits.
         for mut some in arriving {
-            let have_ended = threads.iter().filter(|thread| thread.is_finished()).count();
+            let still_running = threads.iter().filter(|thread| !thread.is_finished()).count();
             if taken.is_ok() {
                 taken = view.take(&mut some);
             }
             // One that has ended leaves a core, for what would be left to the end otherwise.
-            if taken.is_ok() && ended < have_ended {
+            if taken.is_ok() && still_running < running {
                 taken = view.write();
             }
-            ended = have_ended;
+            running = still_running;
         }
         let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?);
         let finished = ended.collect::<anyhow::Result<Vec<bool>>>()?;

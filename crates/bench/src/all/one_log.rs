@@ -38,15 +38,9 @@ const WARM_UPS: usize = 4;
 
 /// Chooses the limit's settings, and has the broker see each kind of work.
 pub fn warm_up(runs: &mut Runs<'_>, workload: &Workload) -> anyhow::Result<()> {
-    measure(runs, &[Part::CatchUp], &several(runs.plan), workload)?;
-    let workload = runs.workload(workload);
-    for _ in 1..WARM_UPS {
-        let log = runs.new_log();
-        this(&log, "load", &workload)?;
-        this(&log, "catch-up", &[])?;
-        cluster::delete_topics(&log)?;
-    }
-    Ok(())
+    let variant = several(runs.plan);
+    measure(runs, &[Part::CatchUp], &variant, workload)?;
+    (1..WARM_UPS).try_for_each(|_| measure(runs, &[], &variant, workload))
 }
 
 /// Loads a new log of one size and measures the projector on it, beside the limit there.
