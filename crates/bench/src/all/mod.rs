@@ -6,7 +6,7 @@
 mod one_log;
 mod series;
 
-use std::{collections::BTreeMap, env, fs, process::Command};
+use std::{collections::BTreeMap, env, fs, process::Command, thread};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -22,6 +22,10 @@ pub use series::{All as Series, One, Spread, at};
 /// compiles other code than in a catch-up, which takes it half a core for that long.
 const WARM_UP_RATE: u32 = 1_000;
 const WARM_UP_S: u32 = 60;
+/// With a partition for each core, these rates.
+const PER_CORE_RATES: [u32; 2] = [1_000, 10_000];
+/// What that is called.
+pub const PER_CORE: &str = "latency, a partition for each core";
 
 /// Measures, prints tables, writes the JSON and the plots.
 ///
@@ -34,7 +38,7 @@ pub fn all(setup: &Setup, plan: &All) -> anyhow::Result<()> {
         let workload = Workload { commands: plan.warm_up_commands, ..plan.workload.clone() };
         one_log::warm_up(&mut runs, &workload)?;
         if plan.wants(Part::Latency) {
-            runs.latency(WARM_UP_RATE, WARM_UP_S)?;
+            runs.latency("latency", &plan.workload.mix, WARM_UP_RATE, WARM_UP_S)?;
         }
         runs.series = Series::default();
     }
@@ -78,7 +82,14 @@ impl<'a> Runs<'a> {
         }
         if plan.wants(Part::Latency) {
             for rate in &plan.rates {
-                self.latency(*rate, plan.rate_seconds)?;
+                self.latency("latency", &plan.workload.mix, *rate, plan.rate_seconds)?;
+            }
+        }
+        if plan.wants(Part::LatencyPerCore) {
+            let partitions = thread::available_parallelism()?.get() as u32;
+            let mix = Mix { partitions, ..plan.workload.mix.clone() };
+            for rate in PER_CORE_RATES {
+                self.latency(PER_CORE, &mix, rate, plan.rate_seconds)?;
             }
         }
         if plan.wants(Part::Restart) {
@@ -100,10 +111,11 @@ impl<'a> Runs<'a> {
         Ok(())
     }
 
-    fn latency(&mut self, rate: u32, seconds: u32) -> anyhow::Result<()> {
+    fn latency(&mut self, what: &'static str, mix: &Mix, rate: u32, seconds: u32) -> anyhow::Result<()> {
         let pace = [format!("--rate={rate}"), format!("--seconds={seconds}")];
-        let workload = self.workload(&self.plan.workload);
-        self.on_its_own("latency", &format!("{rate}"), &[&pace, &workload[1..]].concat())
+        let said = self.with_new_log("latency", &[&pace[..], &about(mix)].concat())?;
+        self.series.add(what, &rate.to_string(), said);
+        Ok(())
     }
 
     /// The workload in several sizes, and what each is called.
@@ -116,14 +128,8 @@ impl<'a> Runs<'a> {
     }
 
     fn workload(&self, workload: &Workload) -> Vec<String> {
-        let Workload { commands, mix: Mix { partitions, numbers, conversations, seed } } = workload;
-        vec![
-            format!("--commands={commands}"),
-            format!("--partitions={partitions}"),
-            format!("--numbers={numbers}"),
-            format!("--conversations={conversations}"),
-            format!("--seed={seed}"),
-        ]
+        let commands = format!("--commands={}", workload.commands);
+        [commands].into_iter().chain(about(&workload.mix)).collect()
     }
 
     /// A log that nobody has used.
@@ -135,11 +141,16 @@ impl<'a> Runs<'a> {
 
     /// A measurement with a log of its own.
     fn on_its_own(&mut self, what: &'static str, variant: &str, arguments: &[String]) -> anyhow::Result<()> {
+        let said = self.with_new_log(what, arguments)?;
+        self.series.add(what, variant, said);
+        Ok(())
+    }
+
+    fn with_new_log(&mut self, what: &str, arguments: &[String]) -> anyhow::Result<Value> {
         let log = self.new_log();
         let said = this(&log, what, arguments)?;
         cluster::delete_topics(&log)?;
-        self.series.add(what, variant, said);
-        Ok(())
+        Ok(said)
     }
 
     fn write(&self) -> anyhow::Result<()> {
@@ -165,6 +176,16 @@ fn this(setup: &Setup, what: &str, arguments: &[String]) -> anyhow::Result<Value
     rustix::fs::sync();
     let ran = usage::run(&mut command)?;
     serde_json::from_str(&ran.stdout).with_context(|| format!("it said: {}", ran.stdout))
+}
+
+fn about(mix: &Mix) -> Vec<String> {
+    let Mix { partitions, numbers, conversations, seed } = mix;
+    vec![
+        format!("--partitions={partitions}"),
+        format!("--numbers={numbers}"),
+        format!("--conversations={conversations}"),
+        format!("--seed={seed}"),
+    ]
 }
 
 fn several(plan: &All) -> String {

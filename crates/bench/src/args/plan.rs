@@ -15,6 +15,8 @@ pub enum Part {
     SingleNumber,
     /// Latency at several rates
     Latency,
+    /// Latency with a partition for each core
+    LatencyPerCore,
     /// `view follow`
     View,
     /// `replay`

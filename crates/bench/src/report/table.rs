@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::all::{One, Series, Spread};
+use crate::all::{One, PER_CORE, Series, Spread};
 
 /// A column's head, where its number is, and how it is written.
 type Column = (&'static str, &'static str, Unit);
@@ -31,6 +31,16 @@ const TO_LIMIT: Column = ("of the limit", "to_limit", Unit::Percent);
 const TO_CLIENT: Column = ("of it one by one", "to_client", Unit::Percent);
 const STORE: Column = ("store MB", "store_bytes", Unit::Megabytes);
 
+const LATENCY: &[Column] = &[
+    ("p50 ms", "p50_ms", Unit::Milliseconds),
+    ("p99 ms", "p99_ms", Unit::Milliseconds),
+    ("p99.9 ms", "p999_ms", Unit::Milliseconds),
+    ("max ms", "max_ms", Unit::Milliseconds),
+    ("CPU s", "cpu_s", Unit::Seconds),
+    ("broker CPU s", "broker_cpu_s", Unit::Seconds),
+    MEMORY,
+];
+
 /// Each table, the head of its first column, and its other columns.
 const TABLES: &[(&str, &str, &[Column])] = &[
     (
@@ -38,19 +48,8 @@ const TABLES: &[(&str, &str, &[Column])] = &[
         "log",
         &[RATE, ROWS, ENDED, CPU, BROKER, MEMORY, TO_LIMIT, TO_CLIENT, ("of the read", "to_read", Unit::Percent)],
     ),
-    (
-        "latency",
-        "commands/s",
-        &[
-            ("p50 ms", "p50_ms", Unit::Milliseconds),
-            ("p99 ms", "p99_ms", Unit::Milliseconds),
-            ("p99.9 ms", "p999_ms", Unit::Milliseconds),
-            ("max ms", "max_ms", Unit::Milliseconds),
-            ("CPU s", "cpu_s", Unit::Seconds),
-            ("broker CPU s", "broker_cpu_s", Unit::Seconds),
-            MEMORY,
-        ],
-    ),
+    ("latency", "commands/s", LATENCY),
+    (PER_CORE, "commands/s", LATENCY),
     ("view", "view", &[ROWS, ("bare read rows/s", "bare_read.rows_per_s", Unit::Thousands), CPU, MEMORY, STORE]),
     (
         "replay",
@@ -114,7 +113,7 @@ fn table<'a>(head: &str, columns: &[Column], ones: impl Iterator<Item = &'a One>
     table.set_header([head].into_iter().chain(columns.iter().map(|(head, ..)| *head)));
     for one in ones {
         let mut name = one.variant.clone();
-        if one.what == "latency" && !one.always("sustained") {
+        if one.what.starts_with("latency") && !one.always("sustained") {
             name.push_str(" (not sustained)");
         }
         table.add_row([name].into_iter().chain(columns.iter().map(|column| cell(one, column))));
