@@ -59,6 +59,10 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     let Loaded { config, shown } = config::load(&cli.global, std::env::vars_os())?;
     logging::start(&config, is_worker(&cli.verb));
+    #[cfg(target_os = "linux")]
+    if !matches!(cli.verb, Verb::Replay(_)) {
+        stay_small();
+    }
     match cli.verb {
         Verb::Demo(args) => demo::run(args, &config),
         Verb::Up => run::up(&config),
@@ -73,6 +77,14 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Verb::Config(ConfigVerb::Show) => config::show::run(&config, &shown),
         Verb::Completions { .. } => Ok(Exit::Done),
     }
+}
+
+/// Takes no huge pages, which the allocator asks for: a replay, which fills its memory once and ends, is faster with them;
+/// for what stays, they are only more memory.
+#[cfg(target_os = "linux")]
+fn stay_small() {
+    // A system that knows nothing of this has none.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
 /// Whether it stays, and so has something to say meanwhile.
