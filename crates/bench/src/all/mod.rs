@@ -37,7 +37,7 @@ pub fn all(setup: &Setup, plan: &All) -> anyhow::Result<()> {
         eprintln!("warming up");
         let workload = Workload { commands: plan.warm_up_commands, ..plan.workload.clone() };
         one_log::warm_up(&mut runs, &workload)?;
-        if plan.wants(Part::Latency) {
+        if plan.wants(Part::Latency) || plan.wants(Part::LatencyPerCore) {
             runs.latency("latency", &plan.workload.mix, WARM_UP_RATE, WARM_UP_S)?;
         }
         runs.series = Series::default();

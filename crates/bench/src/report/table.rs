@@ -113,7 +113,7 @@ fn table<'a>(head: &str, columns: &[Column], ones: impl Iterator<Item = &'a One>
     table.set_header([head].into_iter().chain(columns.iter().map(|(head, ..)| *head)));
     for one in ones {
         let mut name = one.variant.clone();
-        if one.what.starts_with("latency") && !one.always("sustained") {
+        if matches!(one.what, "latency" | PER_CORE) && !one.always("sustained") {
             name.push_str(" (not sustained)");
         }
         table.add_row([name].into_iter().chain(columns.iter().map(|column| cell(one, column))));
