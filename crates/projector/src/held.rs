@@ -47,16 +47,21 @@ impl Held {
 }
 
 /// The partitions whose checkpoints are due: all that can be kept when a bound of memory or commands is reached, as far as
-/// a database takes them together. By time it is a few after the others, evenly, because nothing else is done while what
-/// they have to keep is encoded.
-pub(crate) fn due(held: &BTreeMap<Partition, Held>, settings: &Settings, now: Instant) -> Vec<Partition> {
+/// a database takes them together. By time it is a few after the others, evenly, so that there is never much to be kept at
+/// once; while another checkpoint is `under_way` it is put off.
+pub(crate) fn due(
+    held: &BTreeMap<Partition, Held>,
+    settings: &Settings,
+    under_way: bool,
+    now: Instant,
+) -> Vec<Partition> {
     let mut due: Vec<_> = held.iter().filter(|(_, held)| held.can_be_kept()).collect();
     let dirty_bytes: usize = due.iter().map(|(_, held)| held.state.dirty_bytes()).sum();
     let commands: u64 = due.iter().map(|(_, held)| held.state.since_checkpoint).sum();
     if dirty_bytes < settings.dirty_bytes && commands < settings.checkpoint_commands {
         let turns = due.len().clamp(1, TURNS);
         let rested = held.values().map(|held| now.saturating_duration_since(held.checkpointed)).min();
-        if rested.is_none_or(|rested| rested < settings.checkpoint_age / turns as u32) {
+        if under_way || rested.is_none_or(|rested| rested < settings.checkpoint_age / turns as u32) {
             return Vec::new();
         }
         due.sort_by_key(|(_, held)| held.checkpointed);

@@ -22,6 +22,11 @@ impl Keeping {
         Ok(self.go_on(0)?)
     }
 
+    /// The one whose stores are still to be asked for a part of what it keeps.
+    pub fn unwritten(&mut self) -> Option<&mut Checkpoint> {
+        self.0.as_mut().map(|(checkpoint, _)| checkpoint).filter(|checkpoint| !checkpoint.is_written())
+    }
+
     /// Lets it count once what it keeps is committed, and takes note of its end.
     pub fn go_on(&mut self, committed: u64) -> Result<(), StoreError> {
         match &mut self.0 {
@@ -40,7 +45,7 @@ impl Keeping {
         self.0.is_some()
     }
 
-    /// Waits until it counts. What it keeps must be committed.
+    /// Waits until it counts. What it keeps must be written and committed.
     pub fn finish(&mut self) -> Result<(), StoreError> {
         self.0.take().map_or(Ok(()), |(checkpoint, _)| checkpoint.finish())
     }

@@ -1,4 +1,6 @@
-//! The projector: commands in, rows and positions out in one transaction, then its stores.
+//! The projector: commands in, rows and positions out in one transaction, then its stores (`keep`).
+
+mod keep;
 
 use std::{
     collections::BTreeMap,
@@ -14,16 +16,16 @@ use partyline_wire::Verdict;
 use crate::{
     Counts, Layout, Settings, WorkError, decide,
     fold::{Decoded, Folded, decode, fold, fold_quietly, retell},
-    held::{Held, Pending, Phase, due, to_keep},
+    held::{Held, Pending, Phase},
     keeping::Keeping,
     outbox::{Outbox, Telling, rows_out},
-    state::{PartitionState, StatePosition, begin_checkpoint, open, tidy, trim},
+    state::{PartitionState, StatePosition, open},
 };
 
 /// A history up to this many chunks is told at once, without its partition stepping aside.
 const CHUNKS_AT_ONCE: usize = 4;
-/// Each step tidies the stores by so many bytes, and twice as many as it read: more than that never comes to be done.
-const TIDY_BYTES: usize = 64 << 10;
+/// Each step works on the stores for so many bytes, and twice as many as it read: more than that never comes to be done.
+const STORE_BYTES: usize = 64 << 10;
 /// While a transaction waits for its turn, records that come wait so long at most until they are taken.
 const RECORDS_WAIT: Duration = Duration::from_millis(1);
 
@@ -94,20 +96,23 @@ impl Project {
     }
 
     fn try_step(&mut self, now: Instant, wait: Duration) -> Result<Progress, WorkError> {
-        let busy = self.held.values().any(|held| !matches!(held.phase, Phase::Running));
+        let others = self.held.values().any(|held| !matches!(held.phase, Phase::Running));
+        let busy = others || self.keeping.unwritten().is_some();
         let records_wait = if self.outbox.is_empty() && !busy { wait } else { Duration::ZERO };
         let mut records = std::mem::take(&mut self.records);
         let event = self.intake.next(&mut records, records_wait)?;
         let worked = self.handle(&event, &records, now);
-        let tidy_bytes = TIDY_BYTES + 2 * records.bytes();
+        let store_bytes = STORE_BYTES + 2 * records.bytes();
         self.records = records;
         worked?;
         let moved = self.move_others_on(now)?;
         let idle = event == Event::Idle && !moved;
         self.submit_if_due(idle, now, wait)?;
+        self.write_kept(store_bytes)?;
         self.keep_if_due(now)?;
-        self.tidy(tidy_bytes)?;
-        Ok(if idle && self.outbox.is_empty() { Progress::Idle } else { Progress::Worked })
+        self.tidy(store_bytes)?;
+        let idle = idle && self.outbox.is_empty() && self.keeping.unwritten().is_none();
+        Ok(if idle { Progress::Idle } else { Progress::Worked })
     }
 
     fn handle(&mut self, event: &Event, records: &Records, now: Instant) -> Result<(), WorkError> {
@@ -147,10 +152,10 @@ impl Project {
     fn give_up(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
         self.submit_rest(now)?;
         self.intake.settle()?;
-        self.keeping.finish()?;
+        self.finish_keeping()?;
         for some in partitions.chunks(Database::CHECKPOINT_STORES) {
             self.begin_keeping(some, now)?;
-            self.keeping.finish()?;
+            self.finish_keeping()?;
         }
         for partition in partitions {
             if self.held.remove(partition).is_some() {
@@ -330,39 +335,6 @@ impl Project {
 
     fn submit_rest(&mut self, now: Instant) -> Result<(), WorkError> {
         if self.outbox.is_empty() { Ok(()) } else { self.submit(now) }
-    }
-
-    /// Takes the checkpoints that are due, of committed positions only.
-    fn keep_if_due(&mut self, now: Instant) -> Result<(), WorkError> {
-        self.keeping.go_on(self.intake.committed()?)?;
-        let due = due(&self.held, &self.settings, now);
-        if due.is_empty() {
-            return Ok(());
-        }
-        self.submit_rest(now)?;
-        if self.keeping.is_under_way() {
-            self.intake.settle()?;
-            self.keeping.finish()?;
-        }
-        self.begin_keeping(&due, now)
-    }
-
-    /// Begins the checkpoints of these partitions, of which everything that was done is submitted.
-    fn begin_keeping(&mut self, partitions: &[Partition], now: Instant) -> Result<(), WorkError> {
-        let mut states = to_keep(&mut self.held, partitions, now);
-        if states.is_empty() {
-            return Ok(());
-        }
-        self.database.sync_ahead()?;
-        self.keeping.begin(begin_checkpoint(&self.database, &mut states)?, self.submitted);
-        Ok(())
-    }
-
-    /// Bounds the stores' memory, and does some of the work that keeps them small.
-    fn tidy(&mut self, max_bytes: usize) -> Result<(), WorkError> {
-        let mut states: Vec<_> = self.held.values_mut().map(|held| &mut held.state).collect();
-        trim(&mut states, self.settings.cache_bytes);
-        tidy(&mut states, max_bytes)
     }
 
     /// Finishes what is done, commits, keeps, and leaves the group.

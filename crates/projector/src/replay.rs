@@ -126,7 +126,7 @@ impl Replay {
         }
         if states.iter().map(|state| state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes {
             for some in states.chunks_mut(Database::CHECKPOINT_STORES) {
-                self.keeping.begin_committed(|| begin_checkpoint(&self.scratch, some))?;
+                self.keeping.begin_committed(|| begin_checkpoint(&self.scratch, some, usize::MAX))?;
             }
         }
         trim(&mut states, self.settings.cache_bytes);

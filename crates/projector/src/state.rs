@@ -117,15 +117,30 @@ pub(crate) fn open(
     Ok(opened.database)
 }
 
-/// Begins the checkpoints of some partitions, no more than [`Database::CHECKPOINT_STORES`].
+/// Begins the checkpoints of some partitions, no more than [`Database::CHECKPOINT_STORES`], and encodes about `max_bytes` of
+/// what they keep.
 pub(crate) fn begin_checkpoint(
     database: &Database,
     states: &mut [&mut PartitionState],
+    max_bytes: usize,
 ) -> Result<Checkpoint, WorkError> {
-    let mut due: Vec<_> = states.iter_mut().map(|state| state.due()).collect();
-    let begun = database.begin_checkpoint(&mut due)?;
+    let mut begun = database.begin_checkpoint(&mut all_due(states))?;
+    write_checkpoint(&mut begun, states, max_bytes)?;
     states.iter_mut().for_each(|state| state.since_checkpoint = 0);
     Ok(begun)
+}
+
+/// Encodes about `max_bytes` more of what a checkpoint keeps; its partitions are among these.
+pub(crate) fn write_checkpoint(
+    checkpoint: &mut Checkpoint,
+    states: &mut [&mut PartitionState],
+    max_bytes: usize,
+) -> Result<(), StoreError> {
+    checkpoint.go_on(&mut all_due(states), max_bytes).map(drop)
+}
+
+fn all_due<'s>(states: &'s mut [&mut PartitionState]) -> Vec<Due<'s>> {
+    states.iter_mut().map(|state| state.due()).collect()
 }
 
 /// Does some of the work that keeps the stores small, no more than about `max_bytes` of it: where most is to do first.

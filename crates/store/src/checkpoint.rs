@@ -1,7 +1,9 @@
-//! A checkpoint on its way: what stores were when it began is handed to a thread, which packs and writes it, waits until it
-//! may count, and says so in one atomic write. Meanwhile the stores go on, and find in memory what is not written yet.
+//! A checkpoint on its way: what stores were when it began is encoded, a piece at a time, and handed to a thread, which
+//! packs and writes it, waits until it may count, and says so in one atomic write. Meanwhile the stores go on, and find in
+//! memory what is not written yet.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::Ordering,
@@ -42,13 +44,20 @@ pub struct Due<'a> {
 /// left them.
 pub struct Checkpoint {
     base: Arc<Base>,
-    /// What the database will say of its stores once it may.
-    waits: Option<(SyncSender<Named>, Named)>,
+    /// Stores and their parts that are not on their way as a whole.
+    unwritten: BTreeSet<(String, String)>,
+    /// Until all are.
+    sink: Option<Sink>,
+    /// What the database will say of its stores.
+    named: Named,
+    may_count: bool,
+    /// Until it was said that it may count.
+    say: Option<SyncSender<Named>>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
 /// Stores by their names, and their progress.
-type Named = Vec<(String, Progress)>;
+type Named = BTreeMap<String, Progress>;
 
 /// Where parts put what they have, for the thread. Public only as far as [`Steps`](crate::part::Steps) names it.
 pub struct Sink {
@@ -75,35 +84,100 @@ impl Checkpoint {
         if base.keeping.swap(true, Ordering::Relaxed) {
             return Err(StoreError::Misuse("a checkpoint is under way".into()));
         }
-        let mut begun = Self { base: Arc::clone(base), waits: None, thread: None };
+        let mut begun = Self {
+            base: Arc::clone(base),
+            unwritten: BTreeSet::new(),
+            sink: None,
+            named: BTreeMap::new(),
+            may_count: false,
+            say: None,
+            thread: None,
+        };
         begun.start(due).map_err(|error| begun.fail(error))?;
         Ok(begun)
     }
 
     fn start(&mut self, due: &mut [Due<'_>]) -> Result<(), StoreError> {
         let (give, packs) = sync_channel(PACKS_WAITING);
-        let (allow, allowed) = sync_channel(1);
+        let (say, said) = sync_channel(1);
         let base = Arc::clone(&self.base);
         let number = base.checkpoints.load(Ordering::Relaxed) + 1;
-        let keep = move || keep(&base, number, &packs, &allowed);
+        let keep = move || keep(&base, number, &packs, &said);
         let thread = thread::Builder::new().name("checkpoint".to_owned()).spawn(keep);
         self.thread = Some(thread.map_err(StoreError::no_thread)?);
-        let mut sink = Sink { number, give, pack: Vec::new(), pack_bytes: 0 };
-        let mut named = Vec::with_capacity(due.len());
-        for due in due {
-            let progress = Store::write_dirty(due, &mut sink)?;
-            named.push((due.store.name().to_owned(), progress));
+        self.say = Some(say);
+        let sink = self.sink.insert(Sink { number, give, pack: Vec::new(), pack_bytes: 0 });
+        for Due { store, position, parts } in due {
+            store.progress.position = Some(position.clone());
+            // Parts that are not open now stay as they are.
+            for part in parts {
+                match part.begin(sink)? {
+                    Some(manifest) => drop(store.progress.manifests.insert(part.name().to_owned(), manifest)),
+                    None => drop(self.unwritten.insert((store.name().to_owned(), part.name().to_owned()))),
+                }
+            }
+            self.named.insert(store.name().to_owned(), store.progress.clone());
         }
-        sink.hand_over()?;
-        self.waits = Some((allow, named));
+        self.end_if_written()
+    }
+
+    /// Encodes about `max_bytes` more of what it keeps, and hands it to its thread; says whether that was the rest. It is
+    /// given the stores that it was begun with, wherever they are now; others may be among them.
+    ///
+    /// # Errors
+    /// As [`Database::begin_checkpoint`].
+    pub fn go_on(&mut self, due: &mut [Due<'_>], max_bytes: usize) -> Result<bool, StoreError> {
+        self.try_go_on(due, max_bytes).map_err(|error| self.fail(error))?;
+        Ok(self.is_written())
+    }
+
+    fn try_go_on(&mut self, due: &mut [Due<'_>], max_bytes: usize) -> Result<(), StoreError> {
+        let Some(sink) = &mut self.sink else { return Ok(()) };
+        let mut bytes_left = max_bytes;
+        for Due { store, parts, .. } in due {
+            for part in parts {
+                let name = (store.name().to_owned(), part.name().to_owned());
+                if !self.unwritten.contains(&name) {
+                    continue;
+                }
+                let Some(manifest) = part.go_on(sink, &mut bytes_left)? else { return Ok(()) };
+                store.progress.manifests.insert(name.1.clone(), manifest);
+                self.named.insert(name.0.clone(), store.progress.clone());
+                self.unwritten.remove(&name);
+            }
+        }
+        self.end_if_written()
+    }
+
+    fn end_if_written(&mut self) -> Result<(), StoreError> {
+        if self.unwritten.is_empty()
+            && let Some(mut sink) = self.sink.take()
+        {
+            sink.hand_over()?;
+            self.say_if_may_count();
+        }
         Ok(())
+    }
+
+    /// Whether all that it keeps is with its thread.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.sink.is_none()
     }
 
     /// Lets it count once it is written: everything that it keeps is committed where it came from.
     pub fn allow(&mut self) {
-        if let Some((allow, named)) = self.waits.take() {
+        self.may_count = true;
+        self.say_if_may_count();
+    }
+
+    fn say_if_may_count(&mut self) {
+        if self.may_count
+            && self.is_written()
+            && let Some(say) = self.say.take()
+        {
             // If nobody takes it any more, the thread has failed, and says so.
-            let _ = allow.send(named);
+            let _ = say.send(std::mem::take(&mut self.named));
         }
     }
 
@@ -116,9 +190,14 @@ impl Checkpoint {
     /// Lets it count, and waits until it does.
     ///
     /// # Errors
-    /// What the disk says. Then the database must be opened again, and each store is as this checkpoint or as the one before
+    /// [`StoreError::Misuse`] if it was not handed to its thread as a whole; what the disk says. Then the database must be opened again, and each store is as this checkpoint or as the one before
     /// left it; its position says which.
     pub fn finish(mut self) -> Result<(), StoreError> {
+        if !self.is_written() {
+            let what = self.unwritten.iter().map(|(store, part)| format!("{part} of {store}"));
+            let what = what.collect::<Vec<_>>().join(", ");
+            return Err(self.fail(StoreError::Misuse(format!("a checkpoint is finished without {what}"))));
+        }
         self.allow();
         self.join().map_err(|error| self.base.fail(error))
     }
@@ -128,8 +207,9 @@ impl Checkpoint {
         thread.join().unwrap_or_else(|_| Err(StoreError::damaged("writing a checkpoint panicked")))
     }
 
-    /// It could not be begun: the thread knows better why, if it takes nothing more.
+    /// It cannot go on: the thread knows better why, if it takes nothing more.
     fn fail(&mut self, error: StoreError) -> StoreError {
+        (self.sink, self.say) = (None, None);
         let error = self.join().err().unwrap_or(error);
         self.base.fail(error)
     }
@@ -137,9 +217,11 @@ impl Checkpoint {
 
 impl Drop for Checkpoint {
     fn drop(&mut self) {
-        if self.waits.take().is_some() {
+        let (sink, say) = (self.sink.take(), self.say.take());
+        if sink.is_some() || say.is_some() {
             self.base.stop();
         }
+        drop((sink, say));
         if let Err(error) = self.join() {
             tracing::warn!(error = %self.base.fail(error), "a checkpoint failed");
         }
@@ -170,17 +252,17 @@ impl Sink {
 }
 
 /// Writes all packs, and once it may, what the database says of its stores.
-fn keep(base: &Base, number: u64, packs: &Receiver<Pack>, allowed: &Receiver<Named>) -> Result<(), StoreError> {
+fn keep(base: &Base, number: u64, packs: &Receiver<Pack>, said: &Receiver<Named>) -> Result<(), StoreError> {
     #[cfg(test)]
     drop(crate::shared::locked(&base.gate));
     packs.iter().try_for_each(|pack| write(&pack))?;
     // sled writes its log in order, but nothing promises it. So: what the checkpoint names, then the checkpoint, each
     // after the one before has been handed to the system.
     base.engine.flush()?;
-    let Ok(named) = allowed.recv() else { return Ok(()) };
+    let Ok(named) = said.recv() else { return Ok(()) };
     #[cfg(test)]
     base.fault()?;
-    let stores = || named.iter().map(|(name, progress)| (&**name, progress));
+    let stores = || named.iter().map(|(name, progress)| (name.as_str(), progress));
     base.engine.call(|db| meta::save(db, number, stores()))?;
     base.engine.flush()?;
     base.checkpoints.store(number, Ordering::Release);

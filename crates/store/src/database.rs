@@ -100,9 +100,9 @@ impl Database {
         Store::open(&self.base, name)
     }
 
-    /// Begins the checkpoints of several stores: all of them will count or none, whatever happens meanwhile. What has
-    /// changed is encoded before this returns, and from then on the stores are as if it were kept; the rest is done in a
-    /// thread. One can be under way at a time.
+    /// Begins the checkpoints of several stores: all of them will count or none, of what the stores are now, whatever
+    /// happens meanwhile. What tables have is encoded by [`Checkpoint::go_on`], what other parts have before this returns;
+    /// the rest is done in a thread. One can be under way at a time.
     ///
     /// # Errors
     /// [`StoreError::Misuse`] if a store is not of this database, its parts are others, the database is read-only, a

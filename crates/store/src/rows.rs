@@ -198,17 +198,16 @@ impl Steps for Rows {
         Arc::ptr_eq(&self.runs.tree().shared, store)
     }
 
-    fn write_dirty(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError> {
+    /// All at once: rows that are put in meanwhile would be among those that wait.
+    fn begin(&mut self, sink: &mut Sink) -> Result<Option<Vec<u8>>, StoreError> {
         let Self { runs, segments, waiting, pending_bytes } = self;
-        runs.add(sink, |put| {
-            in_order(waiting, segments, 0, &mut |row| {
-                let (key, value) = row.row(segments);
-                put(Record { key, value, adds: false })
-            })
+        in_order(waiting, segments, 0, &mut |row| {
+            let (key, value) = row.row(segments);
+            runs.add(Record { key, value, adds: false }, sink)
         })?;
         segments.clear();
         waiting.clear();
         *pending_bytes = 0;
-        Ok(runs.manifest(sink))
+        runs.complete(sink).map(Some)
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    checkpoint::{Checkpoint, Due, Sink},
+    checkpoint::{Checkpoint, Due},
     codec::{Codec, Join},
     error::StoreError,
     journal::Journal,
@@ -22,7 +22,7 @@ const POSITION_BYTES: usize = 64 * 1024;
 /// An open store. It moves from one whole checkpoint to the next; a crash at any moment leaves the one or the other.
 pub struct Store {
     pub(crate) shared: Arc<Shared>,
-    progress: Progress,
+    pub(crate) progress: Progress,
 }
 
 impl Store {
@@ -79,8 +79,8 @@ impl Store {
         Ok((Tree::take(&self.shared, name)?, manifest))
     }
 
-    /// Begins a checkpoint: everything dirty in the parts will be kept together with the position, all of it or nothing,
-    /// whatever happens meanwhile. `parts` are all that are open.
+    /// Begins a checkpoint, and hands all of it to its thread: everything dirty in the parts will be kept together with the
+    /// position, all of it or nothing, whatever happens meanwhile. `parts` are all that are open.
     ///
     /// # Errors
     /// As [`Database::begin_checkpoint`](crate::Database::begin_checkpoint).
@@ -91,19 +91,10 @@ impl Store {
     ) -> Result<Checkpoint, StoreError> {
         let base = Arc::clone(&self.shared.base);
         let parts = parts.iter_mut().map(|part| &mut **part as &mut dyn Part).collect();
-        Checkpoint::begin(&base, &mut [Due { store: self, position: position.to_vec(), parts }])
-    }
-
-    /// Puts what is due on its way, and says what a checkpoint will say of it.
-    pub(crate) fn write_dirty(due: &mut Due<'_>, sink: &mut Sink) -> Result<Progress, StoreError> {
-        let Due { store, position, parts } = due;
-        // Parts that are not open now stay as they are.
-        for part in parts {
-            let manifest = part.write_dirty(sink)?;
-            store.progress.manifests.insert(part.name().to_owned(), manifest);
-        }
-        store.progress.position = Some(position.clone());
-        Ok(store.progress.clone())
+        let due = &mut [Due { store: self, position: position.to_vec(), parts }];
+        let mut begun = Checkpoint::begin(&base, due)?;
+        begun.go_on(due, usize::MAX)?;
+        Ok(begun)
     }
 }
 

@@ -1,10 +1,11 @@
 //! A table of records by key, behind a write-back cache.
 
 mod cache;
+mod frozen;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use self::cache::Cache;
+use self::{cache::Cache, frozen::Frozen};
 use crate::{
     checkpoint::Sink,
     codec::Codec,
@@ -12,7 +13,7 @@ use crate::{
     part::{Part, Steps},
     runs::{Record, Runs},
     shared::Shared,
-    writer::{KEY_BYTES, RECORD_BYTES},
+    writer::KEY_BYTES,
 };
 
 /// What [`Table::scan`] calls with each key and record; it says whether to go on.
@@ -24,11 +25,16 @@ pub struct Table<T> {
     runs: Runs,
     codec: Codec<T>,
     cache: Cache<T>,
+    /// What a checkpoint is being given of it.
+    frozen: Option<Frozen>,
 }
+
+/// What looking whether a record is to be kept costs, in the bytes that could be encoded instead.
+const LOOK_BYTES: usize = 16;
 
 impl<T: Default> Table<T> {
     pub(crate) fn new(runs: Runs, codec: Codec<T>) -> Self {
-        Self { runs, codec, cache: Cache::new(codec.weigh) }
+        Self { runs, codec, cache: Cache::new(codec.weigh), frozen: None }
     }
 
     /// The record of `key`.
@@ -41,12 +47,18 @@ impl<T: Default> Table<T> {
         Ok(self.cache.value(at))
     }
 
-    /// The bytes of the record of `key` at the last checkpoint; nothing if it had none.
+    /// The bytes of the record of `key` at the last checkpoint, or, of one that is being begun, as far as it is encoded;
+    /// nothing if it had none.
     ///
     /// # Errors
     /// What the disk says.
     pub fn stored(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.runs.get(key)
+        let kept = self.runs.get(key)?;
+        Ok(match self.frozen.as_ref().and_then(|frozen| frozen.find(key)) {
+            Some(Record { value, adds: true, .. }) => Some([kept.unwrap_or_default().as_slice(), value].concat()),
+            Some(Record { value, .. }) => Some(value.to_vec()),
+            None => kept,
+        })
     }
 
     /// The record of `key`, to be changed: the next checkpoint writes it.
@@ -55,6 +67,7 @@ impl<T: Default> Table<T> {
     /// As [`Table::read`].
     pub fn write(&mut self, key: &[u8]) -> Result<&mut T, StoreError> {
         let at = self.find(key)?;
+        self.freeze(at)?;
         Ok(self.cache.lend(at))
     }
 
@@ -78,9 +91,11 @@ impl<T: Default> Table<T> {
     }
 
     /// Lets go of records that were not used lately, down to a bound. Dirty records stay. To be called between
-    /// batches; mostly it does nothing.
+    /// batches; mostly it does nothing, and nothing while a checkpoint is given what it keeps, which is looked for here.
     pub fn trim(&mut self, max_bytes: usize) {
-        self.cache.trim(max_bytes);
+        if self.frozen.is_none() {
+            self.cache.trim(max_bytes);
+        }
     }
 
     /// Does some of the work that keeps it small, no more than about `max_bytes` of it; returns what is left of
@@ -128,6 +143,27 @@ impl<T: Default> Table<T> {
     }
 }
 
+impl<T> Table<T> {
+    /// Encodes a record for the checkpoint that is being given what it keeps, if it is to keep this one and does not have
+    /// it yet; returns its bytes.
+    fn freeze(&mut self, at: usize) -> Result<usize, StoreError> {
+        let Self { runs, codec, cache, frozen } = self;
+        let Some(frozen) = frozen else { return Ok(0) };
+        let Some(entry) = cache.take_due(at) else { return Ok(0) };
+        if !entry.stored && !(codec.keep)(&entry.value) {
+            return Ok(0);
+        }
+        let adds = codec.growth.is_some() && entry.stored;
+        let bytes = frozen.take(&entry.key, &entry.value, adds, *codec);
+        let bytes = bytes.map_err(|error| runs.tree().shared.base.fail(error))?;
+        entry.stored = true;
+        if let Some(growth) = codec.growth {
+            (growth.kept)(&mut entry.value);
+        }
+        Ok(bytes)
+    }
+}
+
 impl<T> Part for Table<T> {}
 
 impl<T> Steps for Table<T> {
@@ -139,24 +175,24 @@ impl<T> Steps for Table<T> {
         Arc::ptr_eq(&self.runs.tree().shared, store)
     }
 
-    fn write_dirty(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError> {
-        let Self { runs, codec, cache } = self;
-        let dirty = cache.dirty_in_key_order(codec.keep);
-        runs.add(sink, |put| {
-            let mut value = Vec::new();
-            for entry in dirty {
-                value.clear();
-                (codec.encode)(&entry.value, &mut value);
-                if value.len() > RECORD_BYTES {
-                    return Err(StoreError::TooLarge { what: "a record", bytes: value.len(), bound: RECORD_BYTES });
-                }
-                let adds = codec.growth.is_some() && entry.stored;
-                entry.stored = true;
-                put(Record { key: &entry.key, value: &value, adds })?;
+    fn begin(&mut self, _: &mut Sink) -> Result<Option<Vec<u8>>, StoreError> {
+        self.frozen = Some(Frozen::new(self.cache.begin_checkpoint()));
+        Ok(None)
+    }
+
+    fn go_on(&mut self, sink: &mut Sink, bytes_left: &mut usize) -> Result<Option<Vec<u8>>, StoreError> {
+        while *bytes_left > 0 {
+            let Some(frozen) = &mut self.frozen else { break };
+            if let Some(at) = frozen.unseen.next() {
+                *bytes_left = bytes_left.saturating_sub(LOOK_BYTES + self.freeze(at)?);
+            } else if let Some(record) = frozen.next() {
+                *bytes_left = bytes_left.saturating_sub(record.key.len() + record.value.len());
+                self.runs.add(record, sink)?;
+            } else {
+                self.frozen = None;
+                return self.runs.complete(sink).map(Some);
             }
-            Ok(())
-        })?;
-        cache.clean(codec.growth.map(|growth| growth.kept));
-        Ok(runs.manifest(sink))
+        }
+        Ok(None)
     }
 }

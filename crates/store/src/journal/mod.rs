@@ -338,32 +338,27 @@ impl Steps for Journal {
         Arc::ptr_eq(self.shared(), store)
     }
 
-    fn write_dirty(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError> {
+    /// All at once: of lists there are few, and what they grew by is mostly in the file already.
+    fn begin(&mut self, sink: &mut Sink) -> Result<Option<Vec<u8>>, StoreError> {
         self.settle()?;
         let chunks: Vec<_> = self.full.iter().map(|full| (Arc::clone(&full.list), Arc::clone(&full.chunk))).collect();
         let extents = self.file.write(self.file_bytes, &chunks)?;
         self.written(chunks.len(), extents);
         self.unsealed = 0;
-        let mut tails = self.tails.dirty_in_order();
-        self.runs.add(sink, |put| {
-            let mut last = Vec::new();
-            for tail in &tails {
-                for extent in &tail.written {
-                    let key = key(&tail.name, extent.records.end);
-                    put(Record { key: &key, value: &extent.encode(), adds: false })?;
-                }
-                last.clear();
-                last.extend_from_slice(&tail.open.first.to_le_bytes());
-                last.extend_from_slice(tail.open.bytes());
-                put(Record { key: &key(&tail.name, LAST), value: &last, adds: false })?;
+        let tails = self.tails.dirty_in_order();
+        let mut last = Vec::new();
+        for tail in tails {
+            for extent in tail.written.drain(..) {
+                let key = key(&tail.name, extent.records.end);
+                self.runs.add(Record { key: &key, value: &extent.encode(), adds: false }, sink)?;
             }
-            Ok(())
-        })?;
-        for tail in &mut tails {
-            tail.written.clear();
+            last.clear();
+            last.extend_from_slice(&tail.open.first.to_le_bytes());
+            last.extend_from_slice(tail.open.bytes());
+            self.runs.add(Record { key: &key(&tail.name, LAST), value: &last, adds: false }, sink)?;
             tail.dirty = false;
         }
         self.pending_bytes = 0;
-        Ok(Fields::default().number(self.file_bytes).bytes(&self.runs.manifest(sink)).seal())
+        Ok(Some(Fields::default().number(self.file_bytes).bytes(&self.runs.complete(sink)?).seal()))
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Runs {
     /// Newest first.
     runs: Vec<Arc<Run>>,
     next_id: u64,
+    /// The run that a checkpoint is being given.
+    adding: Option<Draft>,
     merge: Option<Merge>,
     /// Merged into others that the next checkpoint will name instead.
     replaced: Vec<u64>,
@@ -86,6 +88,7 @@ impl Runs {
             join,
             runs: Vec::new(),
             next_id: 1,
+            adding: None,
             merge: None,
             replaced: Vec::new(),
             leaving: VecDeque::new(),
@@ -168,28 +171,25 @@ impl Runs {
         (1..shares).filter_map(|share| longest.key_at(share, shares)).collect()
     }
 
-    /// Puts a new run on its way; `fill` puts records in, in key order. It counts once a checkpoint names it, and is read
-    /// like any other from now on.
-    pub(crate) fn add(
-        &mut self,
-        sink: &mut Sink,
-        fill: impl FnOnce(&mut dyn FnMut(Record<'_>) -> Result<(), StoreError>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let mut draft = Draft::new(self.next_id, self.filtered);
-        let put = &mut |key, bytes| sink.put(&self.tree, key, bytes);
-        fill(&mut |record| draft.push(record, put))?;
-        if !draft.is_empty() {
-            self.runs.insert(0, Arc::new(draft.finish(put)?));
+    /// Puts a record of a new run on its way, the next in key order.
+    pub(crate) fn add(&mut self, record: Record<'_>, sink: &mut Sink) -> Result<(), StoreError> {
+        let draft = self.adding.get_or_insert_with(|| {
             self.next_id += 1;
-        }
-        Ok(())
+            Draft::new(self.next_id - 1, self.filtered)
+        });
+        draft.push(record, &mut |key, bytes| sink.put(&self.tree, key, bytes))
     }
 
-    /// Which runs there are, for the checkpoint.
-    pub(crate) fn manifest(&mut self, sink: &Sink) -> Vec<u8> {
+    /// Ends the new run, if there are records for one: it is read like any other from now on, and counts once a checkpoint
+    /// names it. Says in a manifest which runs there are, for that checkpoint.
+    pub(crate) fn complete(&mut self, sink: &mut Sink) -> Result<Vec<u8>, StoreError> {
+        if let Some(draft) = self.adding.take() {
+            let run = draft.finish(&mut |key, bytes| sink.put(&self.tree, key, bytes))?;
+            self.runs.insert(0, Arc::new(run));
+        }
         self.leaving.extend(self.replaced.drain(..).map(|id| (sink.number(), id)));
         let fields = Fields::default().number(self.runs.len() as u64);
-        self.runs.iter().fold(fields, |fields, run| fields.number(run.id).number(run.bytes)).seal()
+        Ok(self.runs.iter().fold(fields, |fields, run| fields.number(run.id).number(run.bytes)).seal())
     }
 
     /// Merges and removes what is due; no more than about `max_bytes` of it. Returns what is left of that: nothing if

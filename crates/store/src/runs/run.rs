@@ -92,10 +92,6 @@ impl Draft {
         }
         Ok(run)
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.run.index.is_empty()
-    }
 }
 
 impl Run {

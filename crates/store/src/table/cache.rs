@@ -1,6 +1,6 @@
 //! A table's records in memory: found by key, weighed, and let go of when they were not used for a while.
 
-use std::{hash::BuildHasher as _, hint::black_box};
+use std::{hash::BuildHasher as _, hint::black_box, ops::Range};
 
 use foldhash::fast::RandomState;
 use hashbrown::hash_table::{AbsentEntry, HashTable, OccupiedEntry};
@@ -21,7 +21,8 @@ pub(super) struct Entry<T> {
     weight: usize,
     /// Whether runs have something of it, which must not show through.
     pub(super) stored: bool,
-    dirty: bool,
+    /// The checkpoint that is to keep its change; 0 for none.
+    due_for: u32,
     used: bool,
 }
 
@@ -54,7 +55,10 @@ pub(super) struct Cache<T> {
     entries: Vec<Box<Entry<T>>>,
     weigh: fn(&T) -> usize,
     cached_bytes: usize,
+    /// Of what the next checkpoint is to keep.
     dirty_bytes: usize,
+    /// The next one. Of the one before, records may still be due.
+    checkpoint: u32,
     /// Handed out to be changed: its weight is not known until the next call.
     lent: Option<usize>,
     /// What was found last: the next call is often for the same record.
@@ -71,6 +75,7 @@ impl<T> Cache<T> {
             weigh,
             cached_bytes: 0,
             dirty_bytes: 0,
+            checkpoint: 1,
             lent: None,
             last: 0,
             hand: 0,
@@ -103,14 +108,7 @@ impl<T> Cache<T> {
 
     pub(super) fn insert(&mut self, key: &[u8], value: T, stored: bool) -> usize {
         let (at, weight) = (self.entries.len(), self.weight(key, &value));
-        self.entries.push(Box::new(Entry {
-            key: Key::from_slice(key),
-            value,
-            stored,
-            weight,
-            dirty: false,
-            used: true,
-        }));
+        self.entries.push(Box::new(Entry { key: Key::from_slice(key), value, stored, weight, due_for: 0, used: true }));
         let rehash = |slot: &Slot| self.hasher.hash_one(&*self.entries[slot.at as usize].key);
         let hash = self.hasher.hash_one(key);
         self.index.insert_unique(hash, Slot::of(hash, at), rehash);
@@ -128,8 +126,8 @@ impl<T> Cache<T> {
         self.settle();
         self.lent = Some(at);
         let entry = &mut self.entries[at];
-        if !entry.dirty {
-            entry.dirty = true;
+        if entry.due_for != self.checkpoint {
+            entry.due_for = self.checkpoint;
             self.dirty_bytes += entry.weight;
         }
         entry.used = true;
@@ -146,27 +144,24 @@ impl<T> Cache<T> {
         self.dirty_bytes - lent_was + lent_is
     }
 
-    /// The dirty records that are to be written, in the order of their keys; `keep` says which are worth it.
-    pub(super) fn dirty_in_key_order(&mut self, keep: fn(&T) -> bool) -> Vec<&mut Entry<T>> {
+    /// Begins a checkpoint, for which all dirty records are due; says in which places they are. To be called once nothing
+    /// is due for the one before. They stay in their places until something is let go of.
+    pub(super) fn begin_checkpoint(&mut self) -> Range<usize> {
         self.settle();
-        let is_due = |entry: &&mut Entry<T>| entry.dirty && (entry.stored || keep(&entry.value));
-        let mut dirty: Vec<_> = self.entries.iter_mut().map(|entry| &mut **entry).filter(is_due).collect();
-        dirty.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        dirty
+        self.dirty_bytes = 0;
+        // No process takes four billion.
+        self.checkpoint += 1;
+        0..self.entries.len()
     }
 
-    /// Makes every record clean: those that were due, and so are stored, are written.
-    pub(super) fn clean(&mut self, kept: Option<fn(&mut T)>) {
-        self.settle();
-        for entry in self.entries.iter_mut().filter(|entry| entry.dirty) {
-            entry.dirty = false;
-            if let Some(kept) = kept
-                && entry.stored
-            {
-                kept(&mut entry.value);
-            }
-        }
-        self.dirty_bytes = 0;
+    /// The record there, if it is due for the checkpoint that was begun; then it is not any more.
+    pub(super) fn take_due(&mut self, at: usize) -> Option<&mut Entry<T>> {
+        let entry = &mut self.entries[at];
+        let is_due = entry.due_for != 0 && entry.due_for != self.checkpoint;
+        is_due.then(|| {
+            entry.due_for = 0;
+            &mut **entry
+        })
     }
 
     /// Lets go of clean records down to the bound, the first that were not used since the hand last passed them.
@@ -184,7 +179,7 @@ impl<T> Cache<T> {
                 self.hand = 0;
             }
             let entry = &mut self.entries[self.hand];
-            if entry.dirty || entry.used {
+            if entry.due_for != 0 || entry.used {
                 entry.used = false;
                 self.hand += 1;
             } else {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::{Checkpoint, Due};
+use crate::Due;
 
 fn set(table: &mut Table<Bytes>, key: &str, value: &str) {
     *table.write(key.as_bytes()).unwrap() = value.as_bytes().to_vec();
@@ -77,6 +77,10 @@ fn removed_records_stay_removed() {
 }
 
 /// Several stores of one database move together or not at all, whichever write is refused, or if they may not.
+fn due<'a>(store: &'a mut Store, part: &'a mut dyn Part, position: &str) -> Due<'a> {
+    Due { store, position: position.as_bytes().to_vec(), parts: vec![part] }
+}
+
 #[test]
 fn stores_are_kept_together() {
     for (writes, may) in (0..6).map(|writes| (writes, true)).chain([(6, false)]) {
@@ -93,9 +97,16 @@ fn stores_are_kept_together() {
             if position == "2" {
                 database.base.batches_until_fault.store(writes, std::sync::atomic::Ordering::Relaxed);
             }
-            let due = |store, part| Due { store, position: position.as_bytes().to_vec(), parts: vec![part] };
-            let begun = database.begin_checkpoint(&mut [due(&mut one, &mut a), due(&mut two, &mut b)]);
-            done.push((may || position == "1") && begun.and_then(Checkpoint::finish).is_ok());
+            let due = &mut [due(&mut one, &mut a, position), due(&mut two, &mut b, position)];
+            let mut begun = database.begin_checkpoint(due).unwrap();
+            let mut pieces = 1;
+            let mut written = Ok(false);
+            while matches!(written, Ok(false)) {
+                written = begun.go_on(due, 20);
+                pieces += 1;
+            }
+            assert!(pieces > 5 || written.is_err());
+            done.push((may || position == "1") && written.and_then(|_| begun.finish()).is_ok());
         }
         assert_eq!(done[1], a.read(b"other").is_ok(), "nothing goes on after a failure");
         drop((a, b, one, two, database));
@@ -110,6 +121,54 @@ fn stores_are_kept_together() {
             assert!(rows.iter().all(|(_, value)| value == expected.as_bytes()), "{writes}");
         }
     }
+}
+
+#[test]
+fn what_a_checkpoint_has_encoded_is_found_before_it_is_on_its_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let Alone { mut store, database } = reopen(&dir.path().join("store"));
+    let mut table = store.table("t", GROWN).unwrap();
+    let keys: Vec<_> = (0..10).map(|n| format!("key-{n}")).collect();
+    let grow = |table: &mut Table<Grown>, by| {
+        keys.iter().for_each(|key| table.write(key.as_bytes()).unwrap().all.extend(vec![7; by]));
+    };
+    grow(&mut table, 10);
+    store.checkpoint(b"1", &mut [&mut table]).unwrap();
+    grow(&mut table, 5);
+    let mut begun = database.begin_checkpoint(&mut [due(&mut store, &mut table, "2")]).unwrap();
+    let mut kept_in_all = Vec::new();
+    while !begun.go_on(&mut [due(&mut store, &mut table, "")], 1).unwrap() {
+        let mut kept = 0;
+        for key in &keys {
+            let stored = Grown::read(&table.stored(key.as_bytes()).unwrap().unwrap()).unwrap();
+            assert_eq!(table.read(key.as_bytes()).unwrap().kept, stored.all.len());
+            kept += stored.all.len();
+        }
+        kept_in_all.push(kept);
+    }
+    kept_in_all.dedup();
+    assert!(kept_in_all.into_iter().eq((1..=10).map(|encoded| 100 + 5 * encoded)));
+    begun.finish().unwrap();
+}
+
+#[test]
+fn a_checkpoint_is_not_finished_without_a_part_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = &dir.path().join("store");
+    let database = open(dir).unwrap().database;
+    let (mut one, mut two) = (database.store("1").unwrap(), database.store("2").unwrap());
+    let (mut a, mut b) = (one.table("t", CODEC).unwrap(), two.table("t", CODEC).unwrap());
+    set(&mut a, "a", "1");
+    set(&mut b, "b", "1");
+    let mut begun = database.begin_checkpoint(&mut [due(&mut one, &mut a, "1"), due(&mut two, &mut b, "1")]).unwrap();
+    assert!(!begun.go_on(&mut [due(&mut two, &mut b, "")], usize::MAX).unwrap());
+    assert!(!begun.go_on(&mut [due(&mut one, &mut a, "")], 1).unwrap());
+    begun.allow();
+    let error = begun.finish().unwrap_err();
+    assert!(matches!(&error, StoreError::Misuse(what) if what.contains("without table/t of 1")), "{error}");
+    assert!(b.read(b"other").is_err(), "nothing goes on after it");
+    drop((a, b, one, two, database));
+    assert_eq!(open(dir).unwrap().database.store("2").unwrap().position(), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 use proptest::prelude::*;
 
 use super::{Alone, Bytes, CODEC, GROWN, Grown, kept_rows, reopen, rows};
-use crate::{Checkpoint, Journal, Rows, StoreError, Table};
+use crate::{Checkpoint, Due, Journal, Rows, StoreError, Table};
 
 /// What the store must hold.
 #[derive(Clone, Default, Debug, PartialEq)]
@@ -46,6 +46,10 @@ enum Op {
     Checkpoint,
     /// A checkpoint that is under way until it is finished, or the process ends.
     Begin,
+    /// More of it is encoded.
+    GoOn {
+        max_bytes: usize,
+    },
     Allow,
     Finish,
     /// A checkpoint whose n-th write the disk refuses; then the store is opened again.
@@ -66,13 +70,14 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(key, length)| Op::Grow { key, length }),
         8 => (key.clone(), length).prop_map(|(key, length)| Op::Put { key, length }),
         6 => prop_oneof![Just(1_usize), Just(10_000), Just(1_000_000)].prop_map(|max_bytes| Op::Tidy { max_bytes }),
-        2 => key.prop_map(|key| Op::Read { key }),
+        6 => key.prop_map(|key| Op::Read { key }),
         8 => (0_u8..3, 1_usize..2_500, 1_u8..6).prop_map(|(list, length, times)| Op::Append { list, length, times }),
         1 => (0_u8..3).prop_map(|list| Op::Append { list, length: 14_000, times: 1 }),
         2 => Just(Op::WriteBack),
         2 => Just(Op::Trim),
         3 => Just(Op::Checkpoint),
         5 => Just(Op::Begin),
+        8 => prop_oneof![Just(1_usize), Just(50), Just(400), Just(usize::MAX)].prop_map(|max_bytes| Op::GoOn { max_bytes }),
         2 => Just(Op::Allow),
         2 => Just(Op::Finish),
         3 => (0_u64..12).prop_map(|writes| Op::Fault { writes }),
@@ -89,7 +94,7 @@ struct Run<'a> {
     rows: Rows,
     journal: Journal,
     now: Model,
-    /// As the last checkpoint has it, which scans see.
+    /// As the last checkpoint has it, which scans see once it is on its way as a whole.
     written: Model,
     /// As the last one that counts has it.
     committed: Model,
@@ -132,7 +137,7 @@ impl<'a> Run<'a> {
     fn restart(self) -> Self {
         let Self { dir, store, table, grown, rows, journal, written, under_way, fill, .. } = self;
         let (mut committed, mut checkpoints) = (self.committed, self.checkpoints);
-        if under_way.is_some_and(|UnderWay { allowed, .. }| allowed) {
+        if under_way.is_some_and(|UnderWay { checkpoint, allowed }| allowed && checkpoint.is_written()) {
             (committed, checkpoints) = (written, checkpoints + 1);
         }
         drop((table, grown, rows, journal, store));
@@ -148,16 +153,26 @@ impl<'a> Run<'a> {
 
     fn begin(&mut self) -> Result<(), StoreError> {
         let position = (self.checkpoints + 1).to_be_bytes();
-        let parts: &mut [&mut dyn crate::Part] =
-            &mut [&mut self.table, &mut self.grown, &mut self.rows, &mut self.journal];
-        let checkpoint = self.store.begin_checkpoint(&position, parts)?;
+        let Self { store: Alone { store, database }, table, grown, rows, journal, .. } = self;
+        let due = Due { store, position: position.to_vec(), parts: vec![table, grown, rows, journal] };
+        let checkpoint = database.begin_checkpoint(&mut [due])?;
         assert_eq!(self.store.position(), Some(&position[..]));
         self.under_way = Some(UnderWay { checkpoint, allowed: false });
         self.written = self.now.clone();
         Ok(())
     }
 
+    fn go_on(&mut self, max_bytes: usize) -> Result<(), StoreError> {
+        let Self { store: Alone { store, .. }, table, grown, rows, journal, under_way, .. } = self;
+        let Some(UnderWay { checkpoint, .. }) = under_way else { return Ok(()) };
+        let due = Due { store, position: Vec::new(), parts: vec![table, grown, rows, journal] };
+        let is_written = checkpoint.go_on(&mut [due], max_bytes)?;
+        assert!(is_written || max_bytes < usize::MAX);
+        Ok(())
+    }
+
     fn finish(&mut self) -> Result<(), StoreError> {
+        self.go_on(usize::MAX)?;
         let Some(UnderWay { checkpoint, .. }) = self.under_way.take() else { return Ok(()) };
         checkpoint.finish()?;
         self.checkpoints += 1;
@@ -190,7 +205,12 @@ impl<'a> Run<'a> {
             }
             Op::Read { key } => {
                 let grown = self.now.grown.get(key).map(|grown| &grown.all).cloned().unwrap_or_default();
-                assert_eq!(self.grown.read(key).unwrap().all, grown);
+                let read = self.grown.read(key).unwrap();
+                assert_eq!(read.all, grown);
+                // Whoever lets go of what is kept finds it again.
+                let kept = read.kept;
+                let stored = self.grown.stored(key).unwrap().map(|stored| Grown::read(&stored).unwrap());
+                assert_eq!(stored.unwrap_or_default().all[..kept], grown[..kept]);
                 assert_eq!(Some(self.table.read(key).unwrap()), self.now.records.get(key).or(Some(&vec![])));
             }
             Op::Put { key, length } => {
@@ -219,6 +239,7 @@ impl<'a> Run<'a> {
             Op::Checkpoint => assert!(self.checkpoint(u64::MAX)),
             Op::Begin if self.under_way.is_some() => assert!(matches!(self.begin(), Err(StoreError::Misuse(_)))),
             Op::Begin => self.begin().unwrap(),
+            Op::GoOn { max_bytes } => self.go_on(*max_bytes).unwrap(),
             Op::Allow => {
                 if let Some(UnderWay { checkpoint, allowed }) = &mut self.under_way {
                     checkpoint.allow();
@@ -255,7 +276,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Everything is as the model says, now and at the last checkpoint, whether or not it counts.
+    /// Everything is as the model says, now and at the last checkpoint, whether or not it counts, once it is on its way as a
+    /// whole.
     fn check(&mut self) {
         for (key, value) in &self.now.records {
             assert_eq!(self.table.read(key).unwrap(), value, "{key:?}");
@@ -302,6 +324,7 @@ proptest! {
         for op in &ops {
             run = run.step(op);
         }
+        run.go_on(usize::MAX).unwrap();
         run.check();
         run.restart();
     }
