@@ -9,7 +9,7 @@ use partyline_store::Database;
 
 use crate::{Settings, outbox::Telling, state::PartitionState};
 
-/// By time, the partitions have their checkpoints in so many turns at most: what each has to keep is encoded in between.
+/// By time, the partitions have their checkpoints in so many turns at most.
 const TURNS: usize = 4;
 
 /// A partition and its state.

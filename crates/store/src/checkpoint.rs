@@ -190,8 +190,8 @@ impl Checkpoint {
     /// Lets it count, and waits until it does.
     ///
     /// # Errors
-    /// [`StoreError::Misuse`] if it was not handed to its thread as a whole; what the disk says. Then the database must be opened again, and each store is as this checkpoint or as the one before
-    /// left it; its position says which.
+    /// [`StoreError::Misuse`] if it was not handed to its thread as a whole; what the disk says. Then the database must be
+    /// opened again, and each store is as this checkpoint or as the one before left it; its position says which.
     pub fn finish(mut self) -> Result<(), StoreError> {
         if !self.is_written() {
             let what = self.unwritten.iter().map(|(store, part)| format!("{part} of {store}"));
