@@ -16,7 +16,7 @@ use crate::{
     keeping::Keeping,
     outbox::Telling,
     query,
-    state::{PartitionState, StatePosition, begin_checkpoint, open, tidy, trim},
+    state::{PartitionState, StatePosition, begin_checkpoint, open, tidy, trim, write_checkpoint},
     view::{RowStore, identity},
 };
 
@@ -126,7 +126,11 @@ impl Replay {
         }
         if states.iter().map(|state| state.dirty_bytes()).sum::<usize>() >= self.settings.dirty_bytes {
             for some in states.chunks_mut(Database::CHECKPOINT_STORES) {
-                self.keeping.begin_committed(|| begin_checkpoint(&self.scratch, some, usize::MAX))?;
+                self.keeping.begin_committed(|| {
+                    let mut begun = begin_checkpoint(&self.scratch, some)?;
+                    write_checkpoint(&mut begun, some, usize::MAX)?;
+                    Ok::<_, WorkError>(begun)
+                })?;
             }
         }
         trim(&mut states, self.settings.cache_bytes);

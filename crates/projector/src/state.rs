@@ -117,15 +117,12 @@ pub(crate) fn open(
     Ok(opened.database)
 }
 
-/// Begins the checkpoints of some partitions, no more than [`Database::CHECKPOINT_STORES`], and encodes about `max_bytes` of
-/// what they keep.
+/// Begins the checkpoints of some partitions, no more than [`Database::CHECKPOINT_STORES`].
 pub(crate) fn begin_checkpoint(
     database: &Database,
     states: &mut [&mut PartitionState],
-    max_bytes: usize,
 ) -> Result<Checkpoint, WorkError> {
-    let mut begun = database.begin_checkpoint(&mut all_due(states))?;
-    write_checkpoint(&mut begun, states, max_bytes)?;
+    let begun = database.begin_checkpoint(&mut all_due(states))?;
     states.iter_mut().for_each(|state| state.since_checkpoint = 0);
     Ok(begun)
 }

@@ -34,7 +34,7 @@ impl Project {
             return Ok(());
         }
         self.database.sync_ahead()?;
-        self.keeping.begin(begin_checkpoint(&self.database, &mut states, 0)?, self.submitted);
+        self.keeping.begin(begin_checkpoint(&self.database, &mut states)?, self.submitted);
         Ok(())
     }
 

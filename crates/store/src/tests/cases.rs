@@ -76,11 +76,11 @@ fn removed_records_stay_removed() {
     check(dir, "4", &[("a", "4"), ("b", "b")]);
 }
 
-/// Several stores of one database move together or not at all, whichever write is refused, or if they may not.
 fn due<'a>(store: &'a mut Store, part: &'a mut dyn Part, position: &str) -> Due<'a> {
     Due { store, position: position.as_bytes().to_vec(), parts: vec![part] }
 }
 
+/// Several stores of one database move together or not at all, whichever write is refused, or if they may not.
 #[test]
 fn stores_are_kept_together() {
     for (writes, may) in (0..6).map(|writes| (writes, true)).chain([(6, false)]) {
