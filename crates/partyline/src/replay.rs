@@ -5,14 +5,18 @@ use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
     thread,
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use partyline_log::LogError;
+use partyline_ledger::Service;
+use partyline_log::{Backend, LogError};
 use partyline_projector::{
     Layout, Replay, ReplaySpan, ReplayedRows, ReplayedView, Settings, ViewSummary, WorkError, replay_spans,
 };
@@ -46,20 +50,12 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
         WorkError::Log(LogError::OutOfRange(problem)) => Usage(format!("--to-offset: {problem}")).into(),
         error => anyhow::Error::from(error),
     })?;
-    let mut view =
-        ReplayedView::open(&log.backend, &args.service, place.dir(), args.keep.is_some(), config.work.clone())?;
-    let groups = Groups::of(&spans);
-    let replays = groups.spans.iter().enumerate().map(|(group, spans)| {
-        let scratch = scratch.path().join("state").join(group.to_string());
-        Replay::open(&log.backend, args.service.clone(), spans, &scratch, groups.share(&config.work))
-    });
-    let replays = replays.collect::<Result<Vec<_>, _>>()?;
-    if !drive(replays, &mut view, &signals.stop)? {
-        drop(view);
+    let replaying =
+        Replaying { backend: &log.backend, service: &args.service, settings: &config.work, stop: &signals.stop };
+    let Some(summary) = replaying.run(&spans, scratch.path(), &place)? else {
         say("partyline: stopped before the end; nothing was kept");
         return Ok(Exit::Differs);
-    }
-    let summary = view.finish()?;
+    };
     place.keep();
     print(&summary, config.json)?;
     Ok(Exit::Done)
@@ -98,57 +94,92 @@ impl Groups {
     }
 }
 
-/// Runs the replays, each on a thread of its own, and takes their rows on this one. Says whether they came to their end.
-fn drive(replays: Vec<Replay>, view: &mut ReplayedView, stop: &Stop) -> anyhow::Result<bool> {
-    let bar = ProgressBar::new(replays.iter().map(Replay::left).sum());
-    bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} commands, {per_sec}, {eta} left")?);
-    let (rows, arriving) = sync_channel(WAITING_ROWS);
-    let finished = thread::scope(|scope| {
-        let threads: Vec<_> = replays
-            .into_iter()
-            .map(|replay| {
-                let (rows, bar) = (rows.clone(), &bar);
-                scope.spawn(move || one(replay, stop, bar, &rows))
-            })
-            .collect();
-        drop(rows);
-        let (mut taken, mut running) = (Ok(()), threads.len());
-        // After a failure the rest is received all the same, so that nobody waits.
-        for mut some in arriving {
-            let still_running = threads.iter().filter(|thread| !thread.is_finished()).count();
-            if taken.is_ok() {
-                taken = view.take(&mut some);
-            }
-            // One that has ended leaves a core, for what would be left to the end otherwise.
-            if taken.is_ok() && still_running < running {
-                taken = view.write();
-            }
-            running = still_running;
-        }
-        let ended = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a thread panicked"))?);
-        let finished = ended.collect::<anyhow::Result<Vec<bool>>>()?;
-        taken?;
-        anyhow::Ok(finished.into_iter().all(|finished| finished))
-    })?;
-    bar.finish_and_clear();
-    Ok(finished)
+/// What the threads have in common.
+#[derive(Clone, Copy)]
+struct Replaying<'a> {
+    backend: &'a Arc<dyn Backend>,
+    service: &'a Service,
+    settings: &'a Settings,
+    stop: &'a Stop,
 }
 
-/// One replay, to its end or until it is told to stop.
-fn one(mut replay: Replay, stop: &Stop, bar: &ProgressBar, rows: &SyncSender<ReplayedRows>) -> anyhow::Result<bool> {
-    while !replay.is_done() {
-        if stop.is_set() {
-            return Ok(false);
-        }
-        let before = replay.left();
-        replay.step(STEP, &mut |some| {
-            // The receiver ends after the senders.
-            let _ = rows.send(some.take());
-            Ok(())
-        })?;
-        bar.inc(before - replay.left());
+/// What a thread has to say.
+enum Told {
+    Rows(ReplayedRows),
+    /// There is no more. Whether it has come to its end.
+    Ended(anyhow::Result<bool>),
+}
+
+impl Replaying<'_> {
+    /// Replays, each group of partitions on a thread of its own, and takes their rows on this one. `None` if it was
+    /// stopped before the end.
+    fn run(self, spans: &[ReplaySpan], scratch_dir: &Path, place: &Place) -> anyhow::Result<Option<ViewSummary>> {
+        let groups = Groups::of(spans);
+        let share = &groups.share(self.settings);
+        let bar = &ProgressBar::new(spans.iter().map(|span| span.until).sum());
+        bar.set_style(ProgressStyle::with_template(
+            "{wide_bar} {human_pos}/{human_len} commands, {per_sec}, {eta} left",
+        )?);
+        thread::scope(|scope| {
+            let (told, arriving) = sync_channel(WAITING_ROWS);
+            for (group, spans) in groups.spans.iter().enumerate() {
+                let (told, dir) = (told.clone(), scratch_dir.join("state").join(group.to_string()));
+                scope.spawn(move || {
+                    let mut replay = None;
+                    let ended = self.fold(&mut replay, spans, &dir, share, bar, &told);
+                    // To let go of it takes longer than is to be waited for.
+                    let _ = told.send(Told::Ended(ended));
+                    drop((told, replay));
+                });
+            }
+            drop(told);
+            let kept = place.remove;
+            let mut view = ReplayedView::open(self.backend, self.service, place.dir(), kept, self.settings.clone())?;
+            let mut running = groups.spans.len();
+            // A failure ends the others too: nobody takes what they send.
+            for told in arriving {
+                match told {
+                    Told::Rows(rows) => view.take(rows)?,
+                    Told::Ended(came_to_end) => {
+                        if !came_to_end? {
+                            break;
+                        }
+                        running -= 1;
+                        // It leaves a core, for what would be left to the end otherwise.
+                        if running > 0 {
+                            view.write()?;
+                        }
+                    }
+                }
+            }
+            bar.finish_and_clear();
+            if running == 0 { Ok(Some(view.finish()?)) } else { Ok(None) }
+        })
     }
-    Ok(true)
+
+    /// Replays some partitions to their end, or until it is told to stop; says whether it came to their end.
+    fn fold(
+        self,
+        replay: &mut Option<Replay>,
+        spans: &[ReplaySpan],
+        scratch_dir: &Path,
+        settings: &Settings,
+        bar: &ProgressBar,
+        told: &SyncSender<Told>,
+    ) -> anyhow::Result<bool> {
+        let replay =
+            replay.insert(Replay::open(self.backend, self.service.clone(), spans, scratch_dir, settings.clone())?);
+        let mut is_heard = true;
+        while !replay.is_done() && is_heard && !self.stop.is_set() {
+            let before = replay.left();
+            replay.step(STEP, &mut |rows| {
+                is_heard &= told.send(Told::Rows(rows)).is_ok();
+                Ok(())
+            })?;
+            bar.inc(before - replay.left());
+        }
+        Ok(replay.is_done())
+    }
 }
 
 fn print(summary: &ViewSummary, json: bool) -> io::Result<()> {

@@ -3,11 +3,11 @@
 //! Partitions depend on nothing outside of them, so a [`Replay`] folds some of them, and several may run side by side;
 //! what they say comes together in one [`ReplayedView`].
 
-use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, mem, path::Path, sync::Arc, time::Duration};
 
 use partyline_ledger::{Addressed, Applied, Number, Service};
 use partyline_log::{Backend, Bounds, LogError, Offset, Partition, Reader, Records};
-use partyline_store::Database;
+use partyline_store::{Database, Segment};
 use partyline_wire::{Cause, PositionRow, encode_row, row_key};
 
 use crate::{
@@ -22,8 +22,6 @@ use crate::{
 
 /// Each step tidies the stores by so many bytes, and twice as many as it read.
 const TIDY_BYTES: usize = 64 << 10;
-/// Rows are handed on once they have so many bytes.
-const ROWS_BYTES: usize = 1 << 20;
 
 /// The part of the log to replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +49,7 @@ pub struct Replay {
 /// Rows on their way from a [`Replay`] to its [`ReplayedView`]: a bounded number of them.
 #[derive(Debug, Default)]
 pub struct ReplayedRows {
-    bytes: Vec<u8>,
-    rows: Vec<(Range<usize>, Range<usize>)>,
+    rows: Segment,
     reflects: BTreeMap<Partition, PositionRow>,
 }
 
@@ -62,8 +59,8 @@ pub struct ReplayedView {
     settings: Settings,
 }
 
-/// Takes rows, and leaves none.
-pub type TakeRows<'a> = dyn FnMut(&mut ReplayedRows) -> Result<(), WorkError> + 'a;
+/// Takes rows.
+pub type TakeRows<'a> = dyn FnMut(ReplayedRows) -> Result<(), WorkError> + 'a;
 
 impl Replay {
     /// Prepares a replay of these parts of the log, as [`replay_spans`] gives them. What the rules remember is in
@@ -80,13 +77,14 @@ impl Replay {
     ) -> Result<Self, WorkError> {
         let topic = Arc::clone(&backend.topics().commands);
         let partitions = backend.partitions(&topic)?.ok_or_else(|| LogError::NoTopic(topic.to_string()))?;
+        // It fetches from now on, while the stores are made.
+        let from: Vec<_> = spans.iter().map(|span| (span.partition, 0)).collect();
+        let reader = backend.reader(&topic, &from)?;
         let mut states = BTreeMap::new();
         let scratch = open(scratch_dir, "replay", backend, settings.scratch())?;
         for ReplaySpan { partition, .. } in spans {
             states.insert(*partition, PartitionState::open(&scratch, *partition)?);
         }
-        let from: Vec<_> = spans.iter().map(|span| (span.partition, 0)).collect();
-        let reader = backend.reader(&topic, &from)?;
         Ok(Self {
             service,
             partitions,
@@ -106,12 +104,12 @@ impl Replay {
     /// # Errors
     /// If the log or a store fails, and what `take` returns.
     pub fn step(&mut self, wait: Duration, take: &mut TakeRows<'_>) -> Result<(), WorkError> {
-        let mut records = std::mem::take(&mut self.records);
+        let mut records = mem::take(&mut self.records);
         self.reader.next(&mut records, wait)?;
         self.fold_all(&records, take)?;
         self.records = records;
         if self.is_done() {
-            take(&mut self.rows)?;
+            take(mem::take(&mut self.rows))?;
         }
         self.bound(TIDY_BYTES + 2 * self.records.bytes())
     }
@@ -167,8 +165,8 @@ impl Replay {
                 retell(state, &command.number, &mut retelling, &mut |number, told| {
                     rows.put(number, service, told, &mut telling);
                 })?;
-                if rows.bytes.len() >= ROWS_BYTES {
-                    take(rows)?;
+                if rows.rows.is_full() {
+                    take(mem::take(rows))?;
                 }
             }
         }
@@ -177,7 +175,7 @@ impl Replay {
         state.position = StatePosition { next_offset, at_ms };
         let reflects = PositionRow { partition: record.partition, next_offset, at_ms };
         rows.reflects.insert(record.partition, reflects);
-        if rows.bytes.len() >= ROWS_BYTES { take(rows) } else { Ok(()) }
+        if rows.rows.is_full() { take(mem::take(rows)) } else { Ok(()) }
     }
 
     /// Whether every partition was replayed to where it was asked for.
@@ -192,31 +190,14 @@ impl Replay {
 }
 
 impl ReplayedRows {
-    /// Takes them out, and leaves as much room for others: to grow costs copies.
-    #[must_use]
-    pub fn take(&mut self) -> Self {
-        let bytes = Vec::with_capacity(self.bytes.capacity());
-        let rows = Vec::with_capacity(self.rows.capacity());
-        std::mem::replace(self, Self { bytes, rows, reflects: BTreeMap::new() })
-    }
-
     /// Puts the service's rows among those of a command in.
     fn put(&mut self, number: &Number, service: &Service, told: &[Addressed], telling: &mut Telling) {
         let Some((ix, _)) = number.find(service) else { return };
         let (partition, offset) = (telling.partition, telling.offset);
         for Addressed { row, .. } in told.iter().filter(|addressed| addressed.to.contains(ix)) {
-            let start = self.bytes.len();
-            row_key(&mut self.bytes, row);
-            let middle = self.bytes.len();
-            encode_row(&mut self.bytes, row, Cause { partition, offset, index: telling.indexes.next(ix) });
-            self.rows.push((start..middle, middle..self.bytes.len()));
+            let cause = Cause { partition, offset, index: telling.indexes.next(ix) };
+            self.rows.put(|bytes| row_key(bytes, row), |bytes| encode_row(bytes, row, cause));
         }
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.rows.clear();
-        self.reflects.clear();
     }
 }
 
@@ -238,18 +219,14 @@ impl ReplayedView {
         Ok(Self { rows: RowStore::open(dir, &identity, options)?, settings })
     }
 
-    /// Takes rows, and leaves none. Those of one partition must come in their order.
+    /// Takes rows. Those of one partition must come in their order.
     ///
     /// # Errors
     /// Those of the store.
-    pub fn take(&mut self, replayed: &mut ReplayedRows) -> Result<(), WorkError> {
-        for (key, value) in &replayed.rows {
-            let bytes = |range: &Range<usize>| replayed.bytes.get(range.clone()).unwrap_or_default();
-            self.rows.rows.put(bytes(key), bytes(value))?;
-        }
+    pub fn take(&mut self, replayed: ReplayedRows) -> Result<(), WorkError> {
+        let tidy_bytes = TIDY_BYTES + 3 * replayed.rows.bytes();
+        self.rows.rows.put_all(replayed.rows)?;
         self.rows.position.reflects.extend(&replayed.reflects);
-        let tidy_bytes = TIDY_BYTES + 3 * replayed.bytes.len();
-        replayed.clear();
         if self.rows.rows.pending_bytes() >= self.settings.dirty_bytes {
             self.rows.checkpoint()?;
         }

@@ -4,7 +4,8 @@
 //!   (lock, mark of a clean stop, moving aside), `meta` what a database says of itself.
 //! - [`Store`]: what is kept together in it, under one position; moves from one whole checkpoint to the next.
 //! - [`Checkpoint`]: one on its way to the disk, while the stores go on.
-//! - [`Table`]: records by key behind a write-back cache. [`Rows`]: keys and values that are only ever put in.
+//! - [`Table`]: records by key behind a write-back cache. [`Rows`]: keys and values that are only ever put in,
+//!   one by one or many in a [`Segment`].
 //! - `runs`: how both lie in sled, and why a checkpoint that is cut off leaves the one before whole.
 //! - [`Journal`]: lists that only grow, in chunks. `journal/chunk` is a chunk's bytes, `journal/extents` the file of those
 //!   that are full; their last ones, and where the others are, lie in runs.
@@ -33,6 +34,7 @@ mod part;
 mod place;
 mod rows;
 mod runs;
+mod segment;
 mod shared;
 mod store;
 mod table;
@@ -51,5 +53,6 @@ pub use journal::Journal;
 pub use part::Part;
 pub use rows::Rows;
 pub use runs::Visit;
+pub use segment::Segment;
 pub use store::Store;
 pub use table::{Table, Visitor};

@@ -13,12 +13,10 @@ use crate::{
     error::StoreError,
     part::{Part, Steps},
     runs::{Record, Runs, Visit},
+    segment::{SEGMENT_BYTES, Segment},
     shared::Shared,
     writer::{KEY_BYTES, RECORD_BYTES},
 };
-
-/// Bytes of a piece of memory that rows wait in.
-const SEGMENT_BYTES: usize = 1 << 20;
 
 /// Rows by key. Putting one in costs no read; [`Store::begin_checkpoint`](crate::Store::begin_checkpoint) is what writes.
 pub struct Rows {
@@ -53,28 +51,45 @@ impl Rows {
     /// # Errors
     /// [`StoreError::TooLarge`] for a key over 1,024 bytes or a value over 1 MiB.
     pub fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        let too_large = |what, bytes, bound| StoreError::TooLarge { what, bytes, bound };
-        if key.len() > KEY_BYTES {
-            return Err(too_large("a key", key.len(), KEY_BYTES));
-        }
-        if value.len() > RECORD_BYTES {
-            return Err(too_large("a row", value.len(), RECORD_BYTES));
-        }
+        let lengths = checked(key.len(), value.len())?;
         let bytes = key.len() + value.len();
         if self.segments.last().is_none_or(|last| last.len() + bytes > last.capacity()) {
             self.segments.push(Vec::with_capacity(SEGMENT_BYTES.max(bytes)));
         }
         let segment = self.segments.len() - 1;
         if let Some(last) = self.segments.last_mut() {
-            // All within bounds: a segment has a megabyte, or one row.
-            let (key_bytes, value_bytes) = (key.len() as u16, value.len() as u32);
-            let (segment, at) = (segment as u32, last.len() as u32);
-            self.waiting.push(Waiting { segment, at, key_bytes, value_bytes, key_part: 0 });
+            let at = last.len();
             last.extend_from_slice(key);
             last.extend_from_slice(value);
-            self.pending_bytes += bytes + size_of::<Waiting>();
+            self.wait(segment, at, lengths);
         }
         Ok(())
+    }
+
+    /// Puts many in, as if one after the other, without copying them.
+    ///
+    /// # Errors
+    /// As [`Rows::put`]; then none of them is put in.
+    pub fn put_all(&mut self, segment: Segment) -> Result<(), StoreError> {
+        let Segment { bytes, rows } = segment;
+        rows.iter().try_for_each(|(key, value)| checked(*key, *value).map(drop))?;
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(StoreError::TooLarge { what: "a segment", bytes: bytes.len(), bound: u32::MAX as usize });
+        }
+        self.segments.push(bytes);
+        let mut at = 0;
+        for (key, value) in rows {
+            self.wait(self.segments.len() - 1, at, (key as u16, value as u32));
+            at += key + value;
+        }
+        Ok(())
+    }
+
+    /// Takes note of a row in a segment. All is within bounds: a segment ends below 4 GiB.
+    fn wait(&mut self, segment: usize, at: usize, (key_bytes, value_bytes): (u16, u32)) {
+        let (segment, at) = (segment as u32, at as u32);
+        self.waiting.push(Waiting { segment, at, key_bytes, value_bytes, key_part: 0 });
+        self.pending_bytes += usize::from(key_bytes) + value_bytes as usize + size_of::<Waiting>();
     }
 
     /// Bytes of memory that only a checkpoint frees: the caller takes one when its bound is reached.
@@ -140,6 +155,17 @@ impl Rows {
         })?;
         Ok(digest)
     }
+}
+
+/// The lengths of a key and a value, if a row may have them.
+fn checked(key_bytes: usize, value_bytes: usize) -> Result<(u16, u32), StoreError> {
+    if key_bytes > KEY_BYTES {
+        return Err(StoreError::TooLarge { what: "a key", bytes: key_bytes, bound: KEY_BYTES });
+    }
+    if value_bytes > RECORD_BYTES {
+        return Err(StoreError::TooLarge { what: "a row", bytes: value_bytes, bound: RECORD_BYTES });
+    }
+    Ok((key_bytes as u16, value_bytes as u32))
 }
 
 impl Waiting {

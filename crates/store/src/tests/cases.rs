@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::Due;
+use crate::{Due, Segment};
 
 fn set(table: &mut Table<Bytes>, key: &str, value: &str) {
     *table.write(key.as_bytes()).unwrap() = value.as_bytes().to_vec();
@@ -243,6 +243,29 @@ fn what_is_too_large_is_refused() {
     assert_eq!(rows(&table)[0].1.len(), 1 << 20);
     table.write(b"a").unwrap().push(1);
     assert!(matches!(store.checkpoint(b"2", &mut [&mut table]), Err(StoreError::TooLarge { .. })));
+}
+
+#[test]
+fn of_rows_that_are_put_in_together_one_that_is_too_large_refuses_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = reopen(&dir.path().join("store"));
+    let mut kept = store.rows("r").unwrap();
+    let row = |key: usize, value: usize| {
+        let mut segment = Segment::default();
+        segment.put(|bytes| bytes.push(b'a'), |_| ());
+        segment.put(|bytes| bytes.resize(bytes.len() + key, 1), |bytes| bytes.resize(bytes.len() + value, 2));
+        segment
+    };
+    assert!(matches!(kept.put_all(row(1_025, 0)), Err(StoreError::TooLarge { what: "a key", bytes: 1_025, .. })));
+    assert!(matches!(kept.put_all(row(1, (1 << 20) + 1)), Err(StoreError::TooLarge { what: "a row", .. })));
+    assert_eq!(kept.pending_bytes(), 0);
+    assert!(!row(1, 1_000_000).is_full());
+    let full = row(1_024, 1 << 20);
+    assert!(full.is_full());
+    kept.put_all(full).unwrap();
+    store.checkpoint(b"1", &mut [&mut kept]).unwrap();
+    let lengths: Vec<_> = kept_rows(&kept).iter().map(|(key, value)| (key.len(), value.len())).collect();
+    assert_eq!(lengths, [(1_024, 1 << 20), (1, 0)]);
 }
 
 #[test]

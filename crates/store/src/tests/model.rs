@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
 use proptest::prelude::*;
 
 use super::{Alone, Bytes, CODEC, GROWN, Grown, kept_rows, reopen, rows};
-use crate::{Checkpoint, Due, Journal, Rows, StoreError, Table};
+use crate::{Checkpoint, Due, Journal, Rows, Segment, StoreError, Table};
 
 /// What the store must hold.
 #[derive(Clone, Default, Debug, PartialEq)]
@@ -32,6 +32,9 @@ enum Op {
     Put {
         key: Bytes,
         length: usize,
+    },
+    PutAll {
+        rows: Vec<(Bytes, usize)>,
     },
     Tidy {
         max_bytes: usize,
@@ -68,7 +71,8 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (key.clone(), length.clone()).prop_map(|(key, length)| Op::Write { key, length }),
         12 => (key.clone(), prop_oneof![4 => 0_usize..40, 1 => Just(3_000)])
             .prop_map(|(key, length)| Op::Grow { key, length }),
-        8 => (key.clone(), length).prop_map(|(key, length)| Op::Put { key, length }),
+        8 => (key.clone(), length.clone()).prop_map(|(key, length)| Op::Put { key, length }),
+        4 => prop::collection::vec((key.clone(), length), 0..5).prop_map(|rows| Op::PutAll { rows }),
         6 => prop_oneof![Just(1_usize), Just(10_000), Just(1_000_000)].prop_map(|max_bytes| Op::Tidy { max_bytes }),
         6 => key.prop_map(|key| Op::Read { key }),
         8 => (0_u8..3, 1_usize..2_500, 1_u8..6).prop_map(|(list, length, times)| Op::Append { list, length, times }),
@@ -218,6 +222,16 @@ impl<'a> Run<'a> {
                 let value = vec![self.fill; *length];
                 self.rows.put(key, &value).unwrap();
                 self.now.rows.insert(key.clone(), value);
+            }
+            Op::PutAll { rows } => {
+                let mut segment = Segment::default();
+                for (key, length) in rows {
+                    self.fill = self.fill.wrapping_add(1);
+                    let value = vec![self.fill; *length];
+                    segment.put(|bytes| bytes.extend(key), |bytes| bytes.extend(&value));
+                    self.now.rows.insert(key.clone(), value);
+                }
+                self.rows.put_all(segment).unwrap();
             }
             Op::Tidy { max_bytes } => {
                 self.table.tidy(*max_bytes).unwrap();
