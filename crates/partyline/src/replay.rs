@@ -7,7 +7,8 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        mpsc::{SyncSender, sync_channel},
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
     time::Duration,
@@ -50,8 +51,16 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
         WorkError::Log(LogError::OutOfRange(problem)) => Usage(format!("--to-offset: {problem}")).into(),
         error => anyhow::Error::from(error),
     })?;
-    let replaying =
-        Replaying { backend: &log.backend, service: &args.service, settings: &config.work, stop: &signals.stop };
+    let bar = ProgressBar::new(spans.iter().map(|span| span.until).sum());
+    bar.set_style(ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} commands, {per_sec}, {eta} left")?);
+    let replaying = Replaying {
+        backend: &log.backend,
+        service: &args.service,
+        settings: &config.work,
+        bar: &bar,
+        stop: &signals.stop,
+        is_over: &AtomicBool::new(false),
+    };
     let Some(summary) = replaying.run(&spans, scratch.path(), &place)? else {
         say("partyline: stopped before the end; nothing was kept");
         return Ok(Exit::Differs);
@@ -100,7 +109,10 @@ struct Replaying<'a> {
     backend: &'a Arc<dyn Backend>,
     service: &'a Service,
     settings: &'a Settings,
+    bar: &'a ProgressBar,
     stop: &'a Stop,
+    /// Whether nobody takes rows any more.
+    is_over: &'a AtomicBool,
 }
 
 /// What a thread has to say.
@@ -116,45 +128,53 @@ impl Replaying<'_> {
     fn run(self, spans: &[ReplaySpan], scratch_dir: &Path, place: &Place) -> anyhow::Result<Option<ViewSummary>> {
         let groups = Groups::of(spans);
         let share = &groups.share(self.settings);
-        let bar = &ProgressBar::new(spans.iter().map(|span| span.until).sum());
-        bar.set_style(ProgressStyle::with_template(
-            "{wide_bar} {human_pos}/{human_len} commands, {per_sec}, {eta} left",
-        )?);
-        thread::scope(|scope| {
+        let summary = thread::scope(|scope| {
             let (told, arriving) = sync_channel(WAITING_ROWS);
             for (group, spans) in groups.spans.iter().enumerate() {
                 let (told, dir) = (told.clone(), scratch_dir.join("state").join(group.to_string()));
                 scope.spawn(move || {
                     let mut replay = None;
-                    let ended = self.fold(&mut replay, spans, &dir, share, bar, &told);
-                    // To let go of it takes longer than is to be waited for.
+                    let ended = self.fold(&mut replay, spans, &dir, share, &told);
+                    // To let go of it takes longer than is to be waited for. After a failure nobody receives.
                     let _ = told.send(Told::Ended(ended));
                     drop((told, replay));
                 });
             }
             drop(told);
-            let kept = place.remove;
-            let mut view = ReplayedView::open(self.backend, self.service, place.dir(), kept, self.settings.clone())?;
-            let mut running = groups.spans.len();
-            // A failure ends the others too: nobody takes what they send.
-            for told in arriving {
-                match told {
-                    Told::Rows(rows) => view.take(rows)?,
-                    Told::Ended(came_to_end) => {
-                        if !came_to_end? {
-                            break;
-                        }
-                        running -= 1;
-                        // It leaves a core, for what would be left to the end otherwise.
-                        if running > 0 {
-                            view.write()?;
-                        }
+            let summary = self.gather(&arriving, groups.spans.len(), place);
+            self.is_over.store(true, Ordering::Relaxed);
+            drop(arriving);
+            summary
+        })?;
+        self.bar.finish_and_clear();
+        Ok(summary)
+    }
+
+    /// Takes the rows of so many threads until they have ended, and finishes the view.
+    fn gather(
+        self,
+        arriving: &Receiver<Told>,
+        mut running: usize,
+        place: &Place,
+    ) -> anyhow::Result<Option<ViewSummary>> {
+        let kept = place.remove;
+        let mut view = ReplayedView::open(self.backend, self.service, place.dir(), kept, self.settings.clone())?;
+        while running > 0 {
+            match arriving.recv().context("a thread ended before its partitions did")? {
+                Told::Rows(rows) => view.take(rows)?,
+                Told::Ended(came_to_end) => {
+                    if !came_to_end? {
+                        return Ok(None);
+                    }
+                    running -= 1;
+                    // It leaves a core, for what would be left to the end otherwise.
+                    if running > 0 {
+                        view.write()?;
                     }
                 }
             }
-            bar.finish_and_clear();
-            if running == 0 { Ok(Some(view.finish()?)) } else { Ok(None) }
-        })
+        }
+        Ok(Some(view.finish()?))
     }
 
     /// Replays some partitions to their end, or until it is told to stop; says whether it came to their end.
@@ -164,19 +184,17 @@ impl Replaying<'_> {
         spans: &[ReplaySpan],
         scratch_dir: &Path,
         settings: &Settings,
-        bar: &ProgressBar,
         told: &SyncSender<Told>,
     ) -> anyhow::Result<bool> {
         let replay =
             replay.insert(Replay::open(self.backend, self.service.clone(), spans, scratch_dir, settings.clone())?);
-        let mut is_heard = true;
-        while !replay.is_done() && is_heard && !self.stop.is_set() {
+        while !replay.is_done() && !self.is_over.load(Ordering::Relaxed) && !self.stop.is_set() {
             let before = replay.left();
             replay.step(STEP, &mut |rows| {
-                is_heard &= told.send(Told::Rows(rows)).is_ok();
+                let _ = told.send(Told::Rows(rows));
                 Ok(())
             })?;
-            bar.inc(before - replay.left());
+            self.bar.inc(before - replay.left());
         }
         Ok(replay.is_done())
     }
