@@ -7,7 +7,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
@@ -59,7 +58,6 @@ pub fn run(args: &ReplayArgs, config: &Config) -> anyhow::Result<Exit> {
         settings: &config.work,
         bar: &bar,
         stop: &signals.stop,
-        is_over: &AtomicBool::new(false),
     };
     let Some(summary) = replaying.run(&spans, scratch.path(), &place)? else {
         say("partyline: stopped before the end; nothing was kept");
@@ -111,8 +109,6 @@ struct Replaying<'a> {
     settings: &'a Settings,
     bar: &'a ProgressBar,
     stop: &'a Stop,
-    /// Whether nobody takes rows any more.
-    is_over: &'a AtomicBool,
 }
 
 /// What a thread has to say.
@@ -133,8 +129,11 @@ impl Replaying<'_> {
             for (group, spans) in groups.spans.iter().enumerate() {
                 let (told, dir) = (told.clone(), scratch_dir.join("state").join(group.to_string()));
                 scope.spawn(move || {
-                    let mut replay = None;
-                    let ended = self.fold(&mut replay, spans, &dir, share, &told);
+                    let opened = Replay::open(self.backend, self.service.clone(), spans, &dir, share.clone());
+                    let (ended, replay) = match opened {
+                        Ok(mut replay) => (self.fold(&mut replay, &told), Some(replay)),
+                        Err(error) => (Err(error.into()), None),
+                    };
                     // To let go of it takes longer than is to be waited for. After a failure nobody receives.
                     let _ = told.send(Told::Ended(ended));
                     drop((told, replay));
@@ -142,7 +141,8 @@ impl Replaying<'_> {
             }
             drop(told);
             let summary = self.gather(&arriving, groups.spans.len(), place);
-            self.is_over.store(true, Ordering::Relaxed);
+            // After a failure the others go no further.
+            self.stop.set();
             drop(arriving);
             summary
         })?;
@@ -178,17 +178,8 @@ impl Replaying<'_> {
     }
 
     /// Replays some partitions to their end, or until it is told to stop; says whether it came to their end.
-    fn fold(
-        self,
-        replay: &mut Option<Replay>,
-        spans: &[ReplaySpan],
-        scratch_dir: &Path,
-        settings: &Settings,
-        told: &SyncSender<Told>,
-    ) -> anyhow::Result<bool> {
-        let replay =
-            replay.insert(Replay::open(self.backend, self.service.clone(), spans, scratch_dir, settings.clone())?);
-        while !replay.is_done() && !self.is_over.load(Ordering::Relaxed) && !self.stop.is_set() {
+    fn fold(self, replay: &mut Replay, told: &SyncSender<Told>) -> anyhow::Result<bool> {
+        while !replay.is_done() && !self.stop.is_set() {
             let before = replay.left();
             replay.step(STEP, &mut |rows| {
                 let _ = told.send(Told::Rows(rows));

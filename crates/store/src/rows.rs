@@ -61,7 +61,7 @@ impl Rows {
             let at = last.len();
             last.extend_from_slice(key);
             last.extend_from_slice(value);
-            self.wait(segment, at, lengths);
+            self.note(segment, at, lengths);
         }
         Ok(())
     }
@@ -72,21 +72,21 @@ impl Rows {
     /// As [`Rows::put`]; then none of them is put in.
     pub fn put_all(&mut self, segment: Segment) -> Result<(), StoreError> {
         let Segment { bytes, rows } = segment;
-        rows.iter().try_for_each(|(key, value)| checked(*key, *value).map(drop))?;
+        let rows: Vec<_> = rows.into_iter().map(|(key, value)| checked(key, value)).collect::<Result<_, _>>()?;
         if u32::try_from(bytes.len()).is_err() {
             return Err(StoreError::TooLarge { what: "a segment", bytes: bytes.len(), bound: u32::MAX as usize });
         }
         self.segments.push(bytes);
         let mut at = 0;
-        for (key, value) in rows {
-            self.wait(self.segments.len() - 1, at, (key as u16, value as u32));
-            at += key + value;
+        for lengths in rows {
+            self.note(self.segments.len() - 1, at, lengths);
+            at += usize::from(lengths.0) + lengths.1 as usize;
         }
         Ok(())
     }
 
-    /// Takes note of a row in a segment. All is within bounds: a segment ends below 4 GiB.
-    fn wait(&mut self, segment: usize, at: usize, (key_bytes, value_bytes): (u16, u32)) {
+    /// Notes a row in a segment. All is within bounds: a segment ends below 4 GiB.
+    fn note(&mut self, segment: usize, at: usize, (key_bytes, value_bytes): (u16, u32)) {
         let (segment, at) = (segment as u32, at as u32);
         self.waiting.push(Waiting { segment, at, key_bytes, value_bytes, key_part: 0 });
         self.pending_bytes += usize::from(key_bytes) + value_bytes as usize + size_of::<Waiting>();
