@@ -47,7 +47,8 @@ pub fn create_topics(kafka: &Kafka, partitions: u32) -> anyhow::Result<()> {
         (Arc::clone(&topics.dead_letters), TopicKind::DeadLetters),
     ];
     wanted.extend(SERVICES.iter().map(|service| (topics.view(service), TopicKind::View)));
-    wanted.extend(limit_topics(topics).map(|topic| (topic, TopicKind::View)));
+    // What the limit writes, several times, is not compacted: the broker would be busy with that long after.
+    wanted.extend(limit_topics(topics).map(|topic| (topic, TopicKind::Outcomes)));
     for (topic, kind) in wanted {
         anyhow::ensure!(
             kafka.create(&topic, kind, partitions)?,

@@ -60,7 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     let Loaded { config, shown } = config::load(&cli.global, std::env::vars_os())?;
     logging::start(&config, is_worker(&cli.verb));
     #[cfg(target_os = "linux")]
-    if !matches!(cli.verb, Verb::Replay(_)) {
+    if !matches!(cli.verb, Verb::Replay(_) | Verb::Project(_)) {
         stay_small();
     }
     match cli.verb {
@@ -79,8 +79,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
 }
 
-/// Takes no huge pages, which the allocator asks for: a replay, which fills its memory once and ends, is faster with them;
-/// for what stays, they are only more memory.
+/// Takes no huge pages, which the allocator asks for: replays and projectors, which work through much memory, are faster
+/// with them; for others, they are only more memory.
 #[cfg(target_os = "linux")]
 fn stay_small() {
     // A system that knows nothing of this has none.

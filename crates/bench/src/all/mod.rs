@@ -1,12 +1,14 @@
 //! Everything side by side. Each measurement is a process of its own and each run a log of its own, so that nothing is
 //! warm for one and cold for the other; what belongs together runs back to back, because machines are noisy.
 //!
-//! [`Series`] holds what the same measurement said each time; [`one_log`] are the measurements that share a log.
+//! [`Series`] holds what the same measurement said each time; [`one_log`] are the measurements that share a log;
+//! [`Measured`] has the logs that are not needed any more.
 
+mod measured;
 mod one_log;
 mod series;
 
-use std::{collections::BTreeMap, env, fs, process::Command, thread};
+use std::{collections::BTreeMap, env, fs, process::Command};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -16,16 +18,23 @@ use crate::{
     cluster, report, usage,
 };
 
+use measured::Measured;
 pub use series::{All as Series, One, Spread, at};
 
 /// Before anything counts there are so many commands a second, for so many seconds: with small requests a broker's JVM
 /// compiles other code than in a catch-up, which takes it half a core for that long.
 const WARM_UP_RATE: u32 = 1_000;
 const WARM_UP_S: u32 = 60;
-/// With a partition for each core, these rates.
-const PER_CORE_RATES: [u32; 2] = [1_000, 10_000];
+/// What more partitions cost: with so many, these rates.
+const PARTITIONS: u32 = 4;
+const PARTITIONS_RATES: [u32; 2] = [1_000, 10_000];
 /// What that is called.
-pub const PER_CORE: &str = "latency, a partition for each core";
+pub const MORE_PARTITIONS: &str = "latency, 4 partitions";
+
+/// A log's topics are deleted once so many commands came after it, when the page cache has forgotten them. Were they
+/// deleted at once, the memory of their files would be free, and a virtual machine's host may take that back: what is
+/// written next has to get it again, page by page.
+const KEPT_COMMANDS: u64 = 10_000_000;
 
 /// Measures, prints tables, writes the JSON and the plots.
 ///
@@ -37,7 +46,7 @@ pub fn all(setup: &Setup, plan: &All) -> anyhow::Result<()> {
         eprintln!("warming up");
         let workload = Workload { commands: plan.warm_up_commands, ..plan.workload.clone() };
         one_log::warm_up(&mut runs, &workload)?;
-        if plan.wants(Part::Latency) || plan.wants(Part::LatencyPerCore) {
+        if plan.wants(Part::Latency) || plan.wants(Part::LatencyPartitions) {
             runs.latency("latency", &plan.workload.mix, WARM_UP_RATE, WARM_UP_S)?;
         }
         runs.series = Series::default();
@@ -48,6 +57,7 @@ pub fn all(setup: &Setup, plan: &All) -> anyhow::Result<()> {
         // After each run: a long measurement that fails late has something to show.
         runs.write()?;
     }
+    runs.delete(0)?;
     println!("{}", report::tables(&runs.series));
     Ok(())
 }
@@ -58,13 +68,14 @@ struct Runs<'a> {
     plan: &'a All,
     logs: u32,
     series: Series,
+    measured: Measured<Setup>,
     /// For each kind of log, the settings with which the limit is highest.
     limits: BTreeMap<String, &'static [&'static str]>,
 }
 
 impl<'a> Runs<'a> {
     fn new(setup: &'a Setup, plan: &'a All) -> Self {
-        Self { setup, plan, logs: 0, series: Series::default(), limits: BTreeMap::new() }
+        Self { setup, plan, logs: 0, series: Series::default(), measured: Measured::default(), limits: BTreeMap::new() }
     }
 
     /// Every part that is wanted.
@@ -85,45 +96,48 @@ impl<'a> Runs<'a> {
                 self.latency("latency", &plan.workload.mix, *rate, plan.rate_seconds)?;
             }
         }
-        if plan.wants(Part::LatencyPerCore) {
-            let partitions = thread::available_parallelism()?.get() as u32;
-            let mix = Mix { partitions, ..plan.workload.mix.clone() };
-            for rate in PER_CORE_RATES {
-                self.latency(PER_CORE, &mix, rate, plan.rate_seconds)?;
+        if plan.wants(Part::LatencyPartitions) {
+            let mix = Mix { partitions: PARTITIONS, ..plan.workload.mix.clone() };
+            for rate in PARTITIONS_RATES {
+                self.latency(MORE_PARTITIONS, &mix, rate, plan.rate_seconds)?;
             }
         }
         if plan.wants(Part::Restart) {
-            for (variant, workload) in self.sizes() {
-                self.on_its_own("restart", &variant, &workload)?;
+            for workload in self.sizes() {
+                self.on_its_own(
+                    "restart",
+                    &in_millions(workload.commands),
+                    &self.workload(&workload),
+                    workload.commands,
+                )?;
             }
         }
         if plan.wants(Part::History) {
-            self.on_its_own("history", &in_millions(plan.entries), &[format!("--entries={}", plan.entries)])?;
+            let entries = [format!("--entries={}", plan.entries)];
+            self.on_its_own("history", &in_millions(plan.entries), &entries, plan.entries)?;
         }
         if plan.wants(Part::Growth) {
-            for (variant, workload) in self.sizes() {
-                one_log::growth(self, &variant, &workload)?;
+            for workload in self.sizes() {
+                one_log::growth(self, &in_millions(workload.commands), &workload)?;
             }
         }
         if plan.wants(Part::Embedded) {
-            self.on_its_own("embedded", &several, &self.workload(&plan.workload))?;
+            self.on_its_own("embedded", &several, &self.workload(&plan.workload), 0)?;
         }
         Ok(())
     }
 
     fn latency(&mut self, what: &'static str, mix: &Mix, rate: u32, seconds: u32) -> anyhow::Result<()> {
         let pace = [format!("--rate={rate}"), format!("--seconds={seconds}")];
-        let said = self.with_new_log("latency", &[&pace[..], &about(mix)].concat())?;
+        let commands = u64::from(rate) * u64::from(seconds);
+        let said = self.with_new_log("latency", &[&pace[..], &about(mix)].concat(), commands)?;
         self.series.add(what, &rate.to_string(), said);
         Ok(())
     }
 
-    /// The workload in several sizes, and what each is called.
-    fn sizes(&self) -> Vec<(String, Vec<String>)> {
-        let sized = |&commands: &u64| {
-            let workload = self.workload(&Workload { commands, ..self.plan.workload.clone() });
-            (in_millions(commands), workload)
-        };
+    /// The workload in several sizes.
+    fn sizes(&self) -> Vec<Workload> {
+        let sized = |&commands: &u64| Workload { commands, ..self.plan.workload.clone() };
         self.plan.sizes.iter().map(sized).collect()
     }
 
@@ -140,17 +154,37 @@ impl<'a> Runs<'a> {
     }
 
     /// A measurement with a log of its own.
-    fn on_its_own(&mut self, what: &'static str, variant: &str, arguments: &[String]) -> anyhow::Result<()> {
-        let said = self.with_new_log(what, arguments)?;
+    fn on_its_own(
+        &mut self,
+        what: &'static str,
+        variant: &str,
+        arguments: &[String],
+        commands: u64,
+    ) -> anyhow::Result<()> {
+        let said = self.with_new_log(what, arguments, commands)?;
         self.series.add(what, variant, said);
         Ok(())
     }
 
-    fn with_new_log(&mut self, what: &str, arguments: &[String]) -> anyhow::Result<Value> {
+    fn with_new_log(&mut self, what: &str, arguments: &[String], commands: u64) -> anyhow::Result<Value> {
         let log = self.new_log();
         let said = this(&log, what, arguments)?;
-        cluster::delete_topics(&log)?;
+        self.finish(log, commands)?;
         Ok(said)
+    }
+
+    /// A log with so many commands is not needed any more.
+    fn finish(&mut self, log: Setup, commands: u64) -> anyhow::Result<()> {
+        self.measured.add(log, commands);
+        self.delete(KEPT_COMMANDS)
+    }
+
+    /// Deletes the logs after which at least so many commands came.
+    fn delete(&mut self, kept: u64) -> anyhow::Result<()> {
+        while let Some(log) = self.measured.take_before(kept) {
+            cluster::delete_topics(&log)?;
+        }
+        Ok(())
     }
 
     fn write(&self) -> anyhow::Result<()> {

@@ -3,16 +3,12 @@
 use serde_json::Value;
 
 use super::{Runs, at, several, this};
-use crate::{
-    args::{Part, Setup, Workload},
-    cluster,
-};
+use crate::args::{Part, Setup, Workload};
 
 /// Loads a new log and measures these parts on it. The projector runs in any case.
 pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Workload) -> anyhow::Result<()> {
     let log = runs.new_log();
-    let workload = runs.workload(workload);
-    let load = this(&log, "load", &workload)?;
+    let load = this(&log, "load", &runs.workload(workload))?;
     let read = this(&log, "read", &[])?;
     let mut project = this(&log, "catch-up", &[])?;
     if parts.contains(&Part::CatchUp) {
@@ -30,7 +26,7 @@ pub fn measure(runs: &mut Runs<'_>, parts: &[Part], variant: &str, workload: &Wo
         }
     }
     readers(runs, &log, parts)?;
-    cluster::delete_topics(&log)
+    runs.finish(log, workload.commands)
 }
 
 /// So often the projector runs before anything counts; the limit does with each of its settings.
@@ -44,14 +40,14 @@ pub fn warm_up(runs: &mut Runs<'_>, workload: &Workload) -> anyhow::Result<()> {
 }
 
 /// Loads a new log of one size and measures the projector on it, beside the limit there.
-pub fn growth(runs: &mut Runs<'_>, size: &str, workload: &[String]) -> anyhow::Result<()> {
+pub fn growth(runs: &mut Runs<'_>, size: &str, workload: &Workload) -> anyhow::Result<()> {
     let log = runs.new_log();
-    this(&log, "load", workload)?;
+    this(&log, "load", &runs.workload(workload))?;
     let mut project = this(&log, "catch-up", &[])?;
     let variant = several(runs.plan);
     limits(runs, &log, &variant, &mut project)?;
     runs.series.add("growth", size, project);
-    cluster::delete_topics(&log)
+    runs.finish(log, workload.commands)
 }
 
 /// Which of them is fastest depends on the machine, so that is tried first.

@@ -15,8 +15,8 @@ pub enum Part {
     SingleNumber,
     /// Latency at several rates
     Latency,
-    /// Latency with a partition for each core
-    LatencyPerCore,
+    /// Latency with more partitions
+    LatencyPartitions,
     /// `view follow`
     View,
     /// `replay`

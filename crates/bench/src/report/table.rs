@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::all::{One, PER_CORE, Series, Spread};
+use crate::all::{MORE_PARTITIONS, One, Series, Spread};
 
 /// A column's head, where its number is, and how it is written.
 type Column = (&'static str, &'static str, Unit);
@@ -49,7 +49,7 @@ const TABLES: &[(&str, &str, &[Column])] = &[
         &[RATE, ROWS, ENDED, CPU, BROKER, MEMORY, TO_LIMIT, TO_CLIENT, ("of the read", "to_read", Unit::Percent)],
     ),
     ("latency", "commands/s", LATENCY),
-    (PER_CORE, "commands/s", LATENCY),
+    (MORE_PARTITIONS, "commands/s", LATENCY),
     ("view", "view", &[ROWS, ("bare read rows/s", "bare_read.rows_per_s", Unit::Thousands), CPU, MEMORY, STORE]),
     (
         "replay",
@@ -113,7 +113,7 @@ fn table<'a>(head: &str, columns: &[Column], ones: impl Iterator<Item = &'a One>
     table.set_header([head].into_iter().chain(columns.iter().map(|(head, ..)| *head)));
     for one in ones {
         let mut name = one.variant.clone();
-        if matches!(one.what, "latency" | PER_CORE) && !one.always("sustained") {
+        if matches!(one.what, "latency" | MORE_PARTITIONS) && !one.always("sustained") {
             name.push_str(" (not sustained)");
         }
         table.add_row([name].into_iter().chain(columns.iter().map(|column| cell(one, column))));

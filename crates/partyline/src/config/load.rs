@@ -75,7 +75,8 @@ fn base(json: bool) -> Config {
         log: LogAddress::Embedded(PathBuf::new()),
         data: platform.map_or_else(|| PathBuf::from("partyline-data"), |dirs| dirs.data_dir().to_owned()),
         prefix: "partyline".to_owned(),
-        partitions: 4,
+        // Each one more is requests more in every transaction, and two projectors are far more than any number may send.
+        partitions: 2,
         replication_factor: -1,
         work: Settings::default(),
         kafka: BTreeMap::new(),
