@@ -48,7 +48,7 @@ pub(super) fn create<C: ConsumerContext>(
     let doing = format!("creating the topic {topic}");
     let count = i32::try_from(partitions).map_err(|_| LogError::Refused(format!("{doing}: too many partitions")))?;
     let mut new = NewTopic::new(topic, count, TopicReplication::Fixed(replication_factor));
-    for (name, value) in kind.settings() {
+    for (name, value) in kind.settings().iter().chain(kind.made_with()) {
         new = new.set(name, value);
     }
     let results = block_on(admin.create_topics([&new], &options())).map_err(|e| error::failed(&doing, &e))?;
