@@ -25,7 +25,7 @@ pub use series::{All as Series, One, Spread, at};
 /// compiles other code than in a catch-up, which takes it half a core for that long.
 const WARM_UP_RATE: u32 = 1_000;
 const WARM_UP_S: u32 = 60;
-/// What more partitions cost: with so many, these rates.
+/// With more partitions than by default, these rates.
 const PARTITIONS: u32 = 4;
 const PARTITIONS_RATES: [u32; 2] = [1_000, 10_000];
 /// What that is called.
@@ -104,25 +104,21 @@ impl<'a> Runs<'a> {
         }
         if plan.wants(Part::Restart) {
             for workload in self.sizes() {
-                self.on_its_own(
-                    "restart",
-                    &in_millions(workload.commands),
-                    &self.workload(&workload),
-                    workload.commands,
-                )?;
+                self.on_its_own("restart", workload.commands, &self.workload(&workload))?;
             }
         }
         if plan.wants(Part::History) {
-            let entries = [format!("--entries={}", plan.entries)];
-            self.on_its_own("history", &in_millions(plan.entries), &entries, plan.entries)?;
+            self.on_its_own("history", plan.entries, &[format!("--entries={}", plan.entries)])?;
         }
         if plan.wants(Part::Growth) {
             for workload in self.sizes() {
-                one_log::growth(self, &in_millions(workload.commands), &workload)?;
+                one_log::growth(self, &workload)?;
             }
         }
         if plan.wants(Part::Embedded) {
-            self.on_its_own("embedded", &several, &self.workload(&plan.workload), 0)?;
+            // It has no topics that would have to be deleted.
+            let said = this(&self.new_log(), "embedded", &self.workload(&plan.workload))?;
+            self.series.add("embedded", &several, said);
         }
         Ok(())
     }
@@ -130,7 +126,7 @@ impl<'a> Runs<'a> {
     fn latency(&mut self, what: &'static str, mix: &Mix, rate: u32, seconds: u32) -> anyhow::Result<()> {
         let pace = [format!("--rate={rate}"), format!("--seconds={seconds}")];
         let commands = u64::from(rate) * u64::from(seconds);
-        let said = self.with_new_log("latency", &[&pace[..], &about(mix)].concat(), commands)?;
+        let said = self.with_new_log("latency", commands, &[&pace[..], &about(mix)].concat())?;
         self.series.add(what, &rate.to_string(), said);
         Ok(())
     }
@@ -153,20 +149,14 @@ impl<'a> Runs<'a> {
         Setup { prefix, ..self.setup.clone() }
     }
 
-    /// A measurement with a log of its own.
-    fn on_its_own(
-        &mut self,
-        what: &'static str,
-        variant: &str,
-        arguments: &[String],
-        commands: u64,
-    ) -> anyhow::Result<()> {
-        let said = self.with_new_log(what, arguments, commands)?;
-        self.series.add(what, variant, said);
+    /// A measurement of one size, with a log of its own.
+    fn on_its_own(&mut self, what: &'static str, commands: u64, arguments: &[String]) -> anyhow::Result<()> {
+        let said = self.with_new_log(what, commands, arguments)?;
+        self.series.add(what, &in_millions(commands), said);
         Ok(())
     }
 
-    fn with_new_log(&mut self, what: &str, arguments: &[String], commands: u64) -> anyhow::Result<Value> {
+    fn with_new_log(&mut self, what: &str, commands: u64, arguments: &[String]) -> anyhow::Result<Value> {
         let log = self.new_log();
         let said = this(&log, what, arguments)?;
         self.finish(log, commands)?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Runs, at, several, this};
+use super::{Runs, at, in_millions, several, this};
 use crate::args::{Part, Setup, Workload};
 
 /// Loads a new log and measures these parts on it. The projector runs in any case.
@@ -40,13 +40,13 @@ pub fn warm_up(runs: &mut Runs<'_>, workload: &Workload) -> anyhow::Result<()> {
 }
 
 /// Loads a new log of one size and measures the projector on it, beside the limit there.
-pub fn growth(runs: &mut Runs<'_>, size: &str, workload: &Workload) -> anyhow::Result<()> {
+pub fn growth(runs: &mut Runs<'_>, workload: &Workload) -> anyhow::Result<()> {
     let log = runs.new_log();
     this(&log, "load", &runs.workload(workload))?;
     let mut project = this(&log, "catch-up", &[])?;
     let variant = several(runs.plan);
     limits(runs, &log, &variant, &mut project)?;
-    runs.series.add("growth", size, project);
+    runs.series.add("growth", &in_millions(workload.commands), project);
     runs.finish(log, workload.commands)
 }
 

@@ -75,7 +75,7 @@ fn base(json: bool) -> Config {
         log: LogAddress::Embedded(PathBuf::new()),
         data: platform.map_or_else(|| PathBuf::from("partyline-data"), |dirs| dirs.data_dir().to_owned()),
         prefix: "partyline".to_owned(),
-        // Each one more is requests more in every transaction, and two projectors are far more than any number may send.
+        // Each adds requests to every transaction; one projector is faster than any business number may send.
         partitions: 2,
         replication_factor: -1,
         work: Settings::default(),
